@@ -1,0 +1,1 @@
+"""When phones talk, and how small the message is."""

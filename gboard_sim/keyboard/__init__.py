@@ -1,0 +1,1 @@
+"""What runs on the phone: onnxruntime, numpy and sentencepiece only."""

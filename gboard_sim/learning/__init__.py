@@ -1,0 +1,1 @@
+"""The learning half: what the phones learn. Never imports simpy."""

@@ -1,0 +1,448 @@
+"""The seam: every record that passes between the fleet and the learning half, and the Protocols.
+
+The fleet knows who, when, how long, how many bytes and joules; the learner knows what was learned.
+They meet only here. Times are seconds since the experiment's start; sizes are bytes; a *version* is
+the number of server steps before it, so version 0 is the model that the server started from.
+
+```
+ fleet (simpy, numpy)                                      learning (onnxruntime, torch)
+ ──────────────────────                                    ─────────────────────────────
+                        <── Typing ───────────────────────  who typed how much, when
+ selection, sessions    ──> expect(Attempt...) ──────────>  may train ahead
+                        ──> measure(Attempt) ────────────>
+                        <── Measure ──────────────────────  only what timing depends on
+ a cohort closes        ──> step(Cohort) ────────────────>  trains what the server will use
+ the next plan          <── outcome(version) -> Outcome ──  local work, metrics, stop
+```
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Vector = npt.NDArray[np.float32]
+"""Flat float32 parameters, or an update of them. Shape [P]."""
+
+Task = Literal["train", "evaluate", "install"]
+Answer = Literal["bytes", "send", "local", "utility", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """How much text each phone has, and since when: all that the fleet knows of the text.
+
+    Attributes:
+        first: Phone `p` owns rows `first[p]:first[p + 1]`. Shape [phones + 1].
+        time_s: When each row was typed, ascending within a phone. Shape [rows].
+        tokens: Tokens that a training pass over the row costs. Shape [rows].
+        cache_rows: Most rows that a phone's training cache holds, the newest first.
+        expiry_s: Age at which a row leaves the cache.
+    """
+
+    first: Ints
+    time_s: Floats
+    tokens: Ints
+    cache_rows: int
+    expiry_s: float
+    _key: Floats = field(init=False, repr=False, compare=False)
+    _until: Ints = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        owner = np.repeat(np.arange(self.phones), np.diff(self.first))
+        object.__setattr__(self, "_key", owner * self._span() + self.time_s)
+        object.__setattr__(self, "_until", np.concatenate([[0], np.cumsum(self.tokens)]))
+
+    @property
+    def phones(self) -> int:
+        """Number of phones."""
+        return len(self.first) - 1
+
+    def _span(self) -> float:
+        """A stretch of time longer than all typing, so that phones do not meet on one axis."""
+        return float(self.time_s.max(initial=0.0)) + 1.0
+
+    def cached(self, phone: Ints, at_s: Floats, cap: Ints | int) -> tuple[Ints, Ints]:
+        """The rows in the training caches of `phone` at `at_s`, as first and last-plus-one row.
+
+        Args:
+            phone: Phones. Shape [n].
+            at_s: A time for each. Shape [n].
+            cap: A further limit on the number of rows (`LocalWork.cap`), newest first.
+
+        Returns:
+            Two arrays of shape [n]; equal where the cache is empty.
+        """
+        span = self._span()
+        typed = np.clip(at_s, -1.0, span - 0.5)
+        kept = np.clip(at_s - self.expiry_s, -1.0, span - 0.5)
+        last = np.searchsorted(self._key, phone * span + typed, side="right")
+        last = np.maximum(last, self.first[phone])
+        first = np.searchsorted(self._key, phone * span + kept, side="right")
+        first = np.maximum(first, self.first[phone])
+        return np.maximum(first, last - np.minimum(cap, self.cache_rows)), last
+
+    def tokens_of(self, first: Ints, last: Ints) -> Ints:
+        """Tokens in rows `first:last`, elementwise. Shape [n]."""
+        return self._until[last] - self._until[first]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWork:
+    """What one stint of local training does.
+
+    Attributes:
+        epochs: Passes over the cached rows; exclusive with `steps`.
+        steps: SGD steps H, cycling over the shuffled rows as often as needed.
+        batch_size: Rows (messages) in an SGD step.
+        learning_rate: The SGD step size on the phone.
+        cap: Most rows that a stint may use, the newest first; None is no cap.
+    """
+
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    learning_rate: float
+    cap: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(f"one of epochs(={self.epochs}) and steps(={self.steps}) must be set")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the server asks of the phones that it selects.
+
+    Attributes:
+        task: `train`, `evaluate` (weights never uploaded) or `install`.
+        version: The version that the plan hands out.
+        local: The local work of each phone class, in the fleet's order of classes.
+        flop_per_token: Floating-point operations to train on one token.
+        deadline_s: Seconds from configuration until the round stops waiting.
+    """
+
+    task: Task
+    version: int
+    local: tuple[LocalWork, ...]
+    flop_per_token: float
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """One stretch of local training on one phone, sent or not.
+
+    Attributes:
+        phone: The phone.
+        nth: The phone's own count of stints before this one: keys its shuffling.
+        version: The version that the phone's cycle started from.
+        local: The work that was done.
+        rows: First and last-plus-one row of `Typing` that the cache held.
+        tokens: Tokens trained on.
+        began_s: Start of training.
+        ended_s: End of training.
+    """
+
+    phone: int
+    nth: int
+    version: int
+    local: LocalWork
+    rows: tuple[int, int]
+    tokens: int
+    began_s: float
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A phone about to upload: the hint from which a learner may train ahead.
+
+    Attributes:
+        session: Number of the session in the session log.
+        phone: The phone.
+        nth: The phone's own count of payloads before this one: keys its privacy noise.
+        stints: All training since its last accepted upload; `stints[0].version` is the base.
+    """
+
+    session: int
+    phone: int
+    nth: int
+    stints: tuple[Stint, ...]
+
+    @property
+    def base(self) -> int:
+        """The version that the update is measured from."""
+        return self.stints[0].version
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Attempt):
+    """An update that the server accepted: every byte arrived in time.
+
+    Attributes:
+        payload_bytes: Size of the encoded update, header included.
+        sent_s: When the phone began to send.
+        arrived_s: When the last byte reached the server.
+    """
+
+    payload_bytes: int
+    sent_s: float
+    arrived_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """An attempt whose work the server will not use.
+
+    Attributes:
+        session: Number of the session.
+        phone: The phone.
+        stints: The training that was lost, or kept for a retry.
+        shape: How the session went, such as `-v[!`.
+        at_s: When it ended.
+    """
+
+    session: int
+    phone: int
+    stints: tuple[Stint, ...]
+    shape: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """A block of finished sessions, one column per attribute, each of shape [n].
+
+    The alphabet of `shape` is that of Bonawitz et al. (MLSys 2019, table 1): `-` check-in accepted,
+    `v` plan and model downloaded, `[` training begun, `]` training done, `+` upload begun, `^`
+    upload used, `#` upload rejected, `!` interrupted, `*` error.
+
+    Attributes:
+        session: Number of the session, counted from 0 in order of logging.
+        phone: The phone.
+        phone_class: Index of its class in the fleet.
+        task: `train`, `evaluate` or `install`.
+        shape: The session's shape.
+        version: Version the server was at when the session began.
+        base: Version that the phone's weights started from.
+        began_s: Check-in, or start of the window's work where there was no check-in.
+        ended_s: End of the session.
+        wait_s: Seconds between check-in and configuration.
+        download_s: Seconds of download.
+        train_s: Seconds of training.
+        upload_s: Seconds of upload.
+        download_bytes: Bytes that reached the phone.
+        upload_bytes: Bytes that left the phone, the payload and what was sent of a broken one.
+        tokens: Tokens that the phone computed on.
+        energy_j: Joules, central estimate; `energy_low_j` and `energy_high_j` bound it.
+        left_phone: Whether any payload byte left the phone: what local privacy composes over.
+        used_in: The version that the upload became part of, or -1.
+    """
+
+    session: Ints
+    phone: Ints
+    phone_class: Ints
+    task: npt.NDArray[np.str_]
+    shape: npt.NDArray[np.str_]
+    version: Ints
+    base: Ints
+    began_s: Floats
+    ended_s: Floats
+    wait_s: Floats
+    download_s: Floats
+    train_s: Floats
+    upload_s: Floats
+    download_bytes: Ints
+    upload_bytes: Ints
+    tokens: Ints
+    energy_j: Floats
+    energy_low_j: Floats
+    energy_high_j: Floats
+    left_phone: Flags
+    used_in: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The uploads that one server step uses.
+
+    Attributes:
+        task: What the uploads carry.
+        makes_version: The version that this step makes.
+        closed_s: When the round or the buffer closed.
+        uploads: In phone order.
+        weights: One per upload, positive, not normalised.
+        oldest_version: No later upload will start from a version before this one, so older
+            snapshots may go.
+        dropouts: Attempts since the last cohort that the server will not use.
+    """
+
+    task: Task
+    makes_version: int
+    closed_s: float
+    uploads: tuple[Upload, ...]
+    weights: tuple[float, ...]
+    oldest_version: int
+    dropouts: tuple[Dropout, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What the fleet may need of an attempt before it is sent; None where nobody asked.
+
+    Attributes:
+        payload_bytes: Size of the encoded update (codecs of measured size).
+        norm: L2 norm of the update (event-triggered schedules).
+        sign_agreement: Share of signs equal to the last global update's (CMFL).
+        utility: What a utility selector scores phones by.
+    """
+
+    payload_bytes: int | None = None
+    norm: float | None = None
+    sign_agreement: float | None = None
+    utility: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyEvent:
+    """One mechanism that really ran, as the ledger keeps it.
+
+    Attributes:
+        mechanism: Its name in the catalogue of mechanisms.
+        version: The version whose making it was part of.
+        releases: How many phones' payloads (local) or sums (central) it covered.
+        noise_multiplier: Standard deviation of the noise over the clip norm.
+        clip: The L2 clip norm.
+    """
+
+    mechanism: str
+    version: int
+    releases: int
+    noise_multiplier: float
+    clip: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the server knows after a step.
+
+    Attributes:
+        version: The version that the step made.
+        local: The next local work per phone class where a schedule adapts it, else None.
+        metrics: Training loss and, where it was evaluated, recall and the rest.
+        utility: Score per phone for utility selectors, else None.
+        stop: Why the run should stop, else None.
+        privacy: The mechanisms that ran in the step.
+    """
+
+    version: int
+    local: tuple[LocalWork, ...] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    utility: Mapping[int, float] | None = None
+    stop: str | None = None
+    privacy: tuple[PrivacyEvent, ...] = ()
+
+
+class Learner(Protocol):
+    """The learning half as the fleet sees it.
+
+    `answers` names what depends on weights; for the rest the fleet need not wait.
+    """
+
+    answers: frozenset[Answer]
+
+    def typing(self) -> Typing:
+        """Who typed how much, when."""
+        ...
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def expect(self, attempts: Sequence[Attempt]) -> None:
+        """A hint that these may be measured or used; may train ahead, in batches."""
+        ...
+
+    def measure(self, attempt: Attempt) -> Measure:
+        """Train the attempt and measure it; waits. Asked only for what `answers` names."""
+        ...
+
+    def step(self, cohort: Cohort) -> None:
+        """Hand over a closed cohort; does not wait."""
+        ...
+
+    def outcome(self, version: int) -> Outcome:
+        """What came of the step that made `version`; waits."""
+        ...
+
+
+class Schedule(Protocol):
+    """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`).
+
+    Attributes:
+        name: Its name in experiment files.
+        keeps_unsent: Whether a phone that was turned away, late or interrupted keeps its training.
+        max_age: Versions after which kept training is thrown away; None is never.
+    """
+
+    name: str
+    keeps_unsent: bool
+    max_age: int | None
+
+    def uploads(self, stints: Ints) -> Flags:
+        """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
+        ...
+
+    def local(self, version: int) -> tuple[LocalWork, ...]:
+        """The local work of each phone class in a cycle that starts from `version`."""
+        ...
+
+
+class Codec(Protocol):
+    """How an update becomes bytes, and back.
+
+    Attributes:
+        name: Its name in experiment files.
+        size: `fixed` when the size follows from the number of parameters, else `measured`.
+    """
+
+    name: str
+    size: Literal["fixed", "measured"]
+
+    def payload_bytes(self, parameters: int) -> int:
+        """Size of the encoding of `parameters` numbers, header included (fixed codecs)."""
+        ...
+
+    def encode(self, update: Vector) -> bytes:
+        """The bytes that leave the sender."""
+        ...
+
+    def decode(self, payload: bytes) -> Vector:
+        """The update that the receiver reads. Raises ValueError on a damaged payload."""
+        ...
+
+
+class Mechanism(Protocol):
+    """What makes an update private before it is encoded.
+
+    Attributes:
+        name: Its name in experiment files.
+        trusts: Who sees the update without noise: `phone` (local privacy) or `server`.
+    """
+
+    name: str
+    trusts: Literal["phone", "server"]
+
+    def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
+        """The update as it leaves the phone; the noise is keyed by the phone's own count."""
+        ...
+
+    def event(self, version: int, releases: int) -> PrivacyEvent | None:
+        """The ledger's entry for a step, or None where nothing is claimed."""
+        ...
