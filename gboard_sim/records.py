@@ -383,17 +383,22 @@ class Learner(Protocol):
 
 
 class Schedule(Protocol):
-    """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`).
+    """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`)."""
 
-    Attributes:
-        name: Its name in experiment files.
-        keeps_unsent: Whether a phone that was turned away, late or interrupted keeps its training.
-        max_age: Versions after which kept training is thrown away; None is never.
-    """
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
 
-    name: str
-    keeps_unsent: bool
-    max_age: int | None
+    @property
+    def keeps_unsent(self) -> bool:
+        """Whether a phone that was turned away, late or interrupted keeps its training."""
+        ...
+
+    @property
+    def max_age(self) -> int | None:
+        """Versions after which kept training is thrown away; None is never."""
+        ...
 
     def uploads(self, stints: Ints) -> Flags:
         """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
@@ -405,15 +410,17 @@ class Schedule(Protocol):
 
 
 class Codec(Protocol):
-    """How an update becomes bytes, and back.
+    """How an update becomes bytes, and back."""
 
-    Attributes:
-        name: Its name in experiment files.
-        size: `fixed` when the size follows from the number of parameters, else `measured`.
-    """
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
 
-    name: str
-    size: Literal["fixed", "measured"]
+    @property
+    def size(self) -> Literal["fixed", "measured"]:
+        """`fixed` when it follows from the number of parameters, else `measured`."""
+        ...
 
     def payload_bytes(self, parameters: int) -> int:
         """Size of the encoding of `parameters` numbers, header included (fixed codecs)."""
@@ -429,15 +436,17 @@ class Codec(Protocol):
 
 
 class Mechanism(Protocol):
-    """What makes an update private before it is encoded.
+    """What makes an update private before it is encoded."""
 
-    Attributes:
-        name: Its name in experiment files.
-        trusts: Who sees the update without noise: `phone` (local privacy) or `server`.
-    """
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
 
-    name: str
-    trusts: Literal["phone", "server"]
+    @property
+    def trusts(self) -> Literal["phone", "server"]:
+        """Who sees the update without noise: `phone` (local privacy) or `server`."""
+        ...
 
     def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
         """The update as it leaves the phone; the noise is keyed by the phone's own count."""

@@ -57,7 +57,7 @@ def bits(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.uint64]:
 
 def uniforms(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:
     """Uniform draws in [0, 1), one for each key; see `bits`."""
-    return (bits(seed, purpose, *ids) >> np.uint64(11)) * 2.0**-53
+    return np.multiply(bits(seed, purpose, *ids) >> np.uint64(11), 2.0**-53, dtype=np.float64)
 
 
 def normals(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:

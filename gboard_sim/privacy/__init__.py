@@ -1,0 +1,1 @@
+"""What is claimed about privacy: mechanisms, calibration, accountant, claim and ledger."""

@@ -1,0 +1,39 @@
+"""Simulate a fleet of phones that learn next-word prediction together.
+
+```python
+import gboard_sim
+
+run = gboard_sim.run(gboard_sim.load("smoke"))
+print(run.summary["recall_at_3"])
+```
+
+Names are resolved on first use, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gboard_sim.errors import GboardSimError as GboardSimError
+    from gboard_sim.experiment import Experiment as Experiment
+    from gboard_sim.experiment_file import load as load
+    from gboard_sim.simulate import Run as Run
+    from gboard_sim.simulate import run as run
+
+_HOMES = {
+    "Experiment": "experiment",
+    "GboardSimError": "errors",
+    "Run": "simulate",
+    "load": "experiment_file",
+    "run": "simulate",
+}
+
+__all__ = ["Experiment", "GboardSimError", "Run", "load", "run"]
+__version__ = _version("gboard-sim")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gboard_sim' has no attribute {name!r}")
+    return getattr(import_module(f"gboard_sim.{_HOMES[name]}"), name)

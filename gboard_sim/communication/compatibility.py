@@ -1,0 +1,101 @@
+"""Which schedule, codec and mechanism compose, and with which weights: the one table.
+
+Every combination stands in exactly one entry. One that no entry names is refused, so that a new
+schedule, codec or mechanism composes with nothing until somebody has thought about it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gboard_sim.errors import IncompatibleError
+
+Weights = Literal["examples", "tokens", "uniform"]
+"""What an upload counts for in the server's mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Every combination of the schedules, codecs and mechanisms that it names.
+
+    Attributes:
+        schedules: Their names.
+        codecs: Their names.
+        mechanisms: Their names.
+        weights: The weights with which they compose; none means that they never do.
+        reason: Why nothing else is allowed; empty where everything is.
+    """
+
+    schedules: tuple[str, ...]
+    codecs: tuple[str, ...]
+    mechanisms: tuple[str, ...]
+    weights: tuple[Weights, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination, as `gboard-sim list` prints it; attributes as in `Entry`."""
+
+    schedule: str
+    codec: str
+    mechanism: str
+    weights: tuple[Weights, ...]
+    reason: str
+
+
+ENTRIES = (
+    Entry(
+        schedules=("fixed", "every_kth"),
+        codecs=("fp32", "fp16"),
+        mechanisms=("none",),
+        weights=("examples", "tokens", "uniform"),
+    ),
+    # Both schedules go by the calendar and not by the text, so silence says nothing; both codecs
+    # act on an update that carries its noise already, and what acts on it later costs no privacy.
+    Entry(
+        schedules=("fixed", "every_kth"),
+        codecs=("fp32", "fp16"),
+        mechanisms=("local_gaussian",),
+        weights=("uniform",),
+        reason="weights by examples or tokens need each phone's count, which would leave the phone "
+        "without noise; set server.weights to uniform",
+    ),
+)
+
+
+def table() -> tuple[Cell, ...]:
+    """Every combination that has an entry, by mechanism, schedule and codec."""
+    return tuple(
+        Cell(schedule, codec, mechanism, entry.weights, entry.reason)
+        for entry in ENTRIES
+        for mechanism in entry.mechanisms
+        for schedule in entry.schedules
+        for codec in entry.codecs
+    )
+
+
+def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
+    """Lets a combination pass that composes.
+
+    Args:
+        schedule: Name of the schedule.
+        codec: Name of the codec.
+        mechanism: Name of the mechanism.
+        weights: What an upload counts for: `examples`, `tokens` or `uniform`.
+
+    Raises:
+        IncompatibleError: It does not compose; the message gives the reason.
+    """
+    asked = f"schedule {schedule!r}, codec {codec!r}, mechanism {mechanism!r}"
+    for cell in table():
+        if (cell.schedule, cell.codec, cell.mechanism) == (schedule, codec, mechanism):
+            if weights not in cell.weights:
+                raise IncompatibleError(
+                    f"{asked} and weights {weights!r} cannot compose: {cell.reason}"
+                    if cell.reason
+                    else f"weights {weights!r}: must be one of {', '.join(cell.weights)}"
+                )
+            return
+    raise IncompatibleError(
+        f"{asked}: not in the table of what composes; `gboard-sim list` prints it"
+    )

@@ -1,0 +1,58 @@
+"""A learning rate as a function of the version: constant, or falling in one of four ways."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Decay = Literal["constant", "step", "exponential", "inverse_sqrt", "cosine"]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRate:
+    """The step size in force at each version, for phones and for the server.
+
+    With r the first rate, f the factor, n the number of versions in `every` and v the version:
+    `constant` is r; `step` is r f^floor(v / n); `exponential` is r f^(v / n); `inverse_sqrt` is
+    r / sqrt(1 + v / n); `cosine` falls along half a cosine from r to r f at version n and stays
+    there (Loshchilov and Hutter, ICLR 2017, without restarts).
+
+    Attributes:
+        first: The rate at version 0.
+        kind: How it falls.
+        factor: What `step`, `exponential` and `cosine` multiply by, in (0, 1].
+        every: Versions over which they do so.
+
+    Raises:
+        ValueError: An argument is outside its range; the message names both.
+    """
+
+    first: float
+    kind: Decay = "constant"
+    factor: float = 0.5
+    every: int = 100
+
+    def __post_init__(self) -> None:
+        if not (self.first > 0.0 and math.isfinite(self.first)):
+            raise ValueError(f"learning_rate(={self.first}) must be a finite number above 0")
+        if self.kind not in get_args(Decay):
+            raise ValueError(f"kind(={self.kind!r}) must be one of {', '.join(get_args(Decay))}")
+        if not 0.0 < self.factor <= 1.0:
+            raise ValueError(f"factor(={self.factor}) must be above 0 and at most 1")
+        if self.every < 1:
+            raise ValueError(f"every(={self.every}) must be at least 1 version")
+
+    def at(self, version: int) -> float:
+        """The rate at `version`."""
+        passed = version / self.every
+        match self.kind:
+            case "constant":
+                return self.first
+            case "step":
+                return self.first * math.pow(self.factor, version // self.every)
+            case "exponential":
+                return self.first * math.pow(self.factor, passed)
+            case "inverse_sqrt":
+                return self.first / math.sqrt(1.0 + passed)
+            case "cosine":
+                height = (1.0 + math.cos(math.pi * min(passed, 1.0))) / 2.0
+                return self.first * (self.factor + (1.0 - self.factor) * height)

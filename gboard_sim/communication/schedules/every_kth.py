@@ -1,0 +1,53 @@
+"""Upload in every k-th window only; in the others the phone trains on and sends nothing."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gboard_sim.communication.local_plan import LocalPlan
+from gboard_sim.records import Flags, Ints, LocalWork
+
+
+@dataclass(frozen=True, slots=True)
+class EveryKth:
+    """A cycle of k windows: one download, k stints from the phone's own weights, one upload.
+
+    Windows 1 to k - 1 make no check-in. In window k the phone checks in; if its upload is accepted
+    a new cycle starts, otherwise it keeps its training and tries again in the next window, which
+    adds a stint, until the version that it started from is more than `max_age` versions old; then
+    it starts over. With k = 1 and `max_age` 0 it is the schedule `fixed`.
+
+    Attributes:
+        work: How much each class of phone trains in one window.
+        k: Windows in a cycle.
+        max_age: Versions for which a phone that was turned away, late or interrupted keeps its
+            training; 0 keeps none, None has no limit.
+        name: Its name in experiment files.
+
+    Raises:
+        ValueError: `k` is below 1 or `max_age` below 0.
+    """
+
+    name: ClassVar[str] = "every_kth"
+
+    work: LocalPlan
+    k: int = 1
+    max_age: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k(={self.k}) must be at least 1 window")
+        if self.max_age is not None and self.max_age < 0:
+            raise ValueError(f"max_age(={self.max_age}) must be at least 0 versions")
+
+    @property
+    def keeps_unsent(self) -> bool:
+        """Whether a phone that was turned away, late or interrupted keeps its training."""
+        return self.max_age != 0
+
+    def uploads(self, stints: Ints) -> Flags:
+        """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
+        return stints >= self.k - 1
+
+    def local(self, version: int) -> tuple[LocalWork, ...]:
+        """The local work of each phone class in a cycle that starts from `version`."""
+        return self.work.at(version)

@@ -1,0 +1,200 @@
+"""Reads experiment files: TOML, named variants, overrides, and errors that name the key."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from gboard_sim import catalogue
+from gboard_sim.errors import ExperimentError
+from gboard_sim.experiment import Experiment
+
+_ALLOWED_HINTS = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "a string",
+}
+
+
+def load(
+    source: str | Path = "default",
+    *,
+    variant: str | None = None,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+) -> Experiment:
+    """An experiment from a file or a shipped name.
+
+    Args:
+        source: A path to a TOML file, or `default`, `smoke`, `irc`.
+        variant: The name of one of the file's `[variants.<name>]`, laid over the rest.
+        overrides: `section.key` to value, or strings `section.key=value` with the value in TOML
+            (a bare word counts as a string); laid over the variant.
+
+    Raises:
+        ExperimentError: The file, a key or a value is not usable; the message says which.
+    """
+    path = find(source)
+    tree = read(path)
+    variants = tree.pop("variants", {})
+    if variant is not None:
+        if variant not in variants:
+            raise ExperimentError(
+                f"{path}: no variant {variant!r}; there are: {', '.join(variants) or 'none'}"
+            )
+        changes = {k: v for k, v in variants[variant].items() if k != "description"}
+        tree = merge(tree, changes)
+        tree["name"] = f"{tree.get('name', path.stem)}-{variant}"
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parse, overrides)
+    for key, value in pairs:
+        tree = merge(tree, _nest(key, value))
+    tree.setdefault("name", path.stem)
+    experiment = validate(tree, str(path))
+    for key, values in experiment.sweep.items():
+        for value in values:
+            validate(merge(tree, _nest(key, value)), f"{path}: [sweep] {key}")
+    return experiment
+
+
+def find(source: str | Path) -> Path:
+    """The file of a shipped name or a path.
+
+    Raises:
+        ExperimentError: There is no such file and no such name.
+    """
+    shipped = catalogue.experiments() / f"{source}.toml"
+    path = Path(source)
+    if path.is_file():
+        return path
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(p.stem for p in catalogue.experiments().glob("*.toml")))
+    raise ExperimentError(f"no experiment {str(source)!r}: give a TOML file or one of {known}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ExperimentError: It cannot be read, is not UTF-8, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ExperimentError(f"{path}: not a readable TOML file: {error}") from error
+
+
+def variants(path: Path) -> dict[str, str]:
+    """The variants of a file, with their descriptions."""
+    found = read(path).get("variants", {})
+    return {name: str(changes.get("description", "")) for name, changes in found.items()}
+
+
+def dump(experiment: Experiment) -> str:
+    """The experiment as a TOML file with every default written out."""
+    return tomli_w.dumps(_without_none(experiment.model_dump(mode="json")))
+
+
+def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`tree` with `changes` laid over it, table by table; `epochs` and `steps` displace each other.
+
+    A table that sets one way of saying how much a phone trains drops the other, so that a variant
+    may turn epochs into steps.
+    """
+    merged = dict(tree)
+    for one, other in (("epochs", "steps"), ("steps", "epochs")):
+        if one in changes and other not in changes:
+            merged.pop(other, None)
+    for key, value in changes.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            value = merge(below, value)
+        merged[key] = value
+    return merged
+
+
+def validate(tree: Mapping[str, Any], where: str) -> Experiment:
+    """The experiment that the tables describe.
+
+    Raises:
+        ExperimentError: Names the place, the key, the value, what is allowed, and a near key.
+    """
+    try:
+        return Experiment.model_validate(_tuples(tree))
+    except ValidationError as error:
+        first = max(error.errors(include_url=False), key=lambda found: len(found["loc"]))
+        raise ExperimentError(f"{where}: {_say(first)}") from error
+
+
+def _say(error: Any) -> str:
+    """One validation error as one line."""
+    path = [part for part in error["loc"] if not _is_branch(part)]
+    key = ".".join(str(part) for part in path)
+    if error["type"] == "extra_forbidden":
+        close = get_close_matches(str(path[-1]), _known(path[:-1]), n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_known(path[:-1]))}"
+        return f"unknown key {key!r} (={error['input']!r}); {hint}"
+    if error["type"] == "missing":
+        return f"{key} is missing; it has no default"
+    message = _ALLOWED_HINTS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if isinstance(error["input"], Mapping):
+        return f"[{key}] {message}" if key else message
+    return f"{key} = {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _is_branch(part: object) -> bool:
+    """Whether pydantic put the name of a union's branch into the path of an error."""
+    text = str(part)
+    return text in {"constrained-int", "int", "float", "none"} or "[" in text
+
+
+def _known(path: list[Any]) -> list[str]:
+    """The keys that a table has."""
+    table: type[BaseModel] = Experiment
+    for part in path:
+        if part in table.model_fields:
+            table = _table_of(table.model_fields[part].annotation) or table
+    return list(table.model_fields)
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """The table class inside an annotation such as `Pretraining | None` or `dict[str, Budget]`."""
+    options = (annotation, *getattr(annotation, "__args__", ()))
+    return next((a for a in options if isinstance(a, type) and issubclass(a, BaseModel)), None)
+
+
+def _parse(override: str) -> tuple[str, Any]:
+    """`section.key=value`, the value read as TOML and otherwise as a string."""
+    key, found, text = override.partition("=")
+    if not found or not key.strip():
+        raise ExperimentError(f"--set {override!r}: must be section.key=value")
+    try:
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), text.strip()
+
+
+def _nest(key: str, value: Any) -> dict[str, Any]:
+    """`{"a": {"b": value}}` for the key `a.b`."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _tuples(value: Any) -> Any:
+    """TOML arrays as tuples, whole numbers left as they are, outside `[sweep]`."""
+    if isinstance(value, Mapping):
+        return {k: v if k == "sweep" else _tuples(v) for k, v in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: a key that is None is left out, and its default is None again."""
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return value

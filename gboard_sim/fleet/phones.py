@@ -1,0 +1,122 @@
+"""What phones are doing, as columns: the window they are in, the next one, and their cycle."""
+
+import numpy as np
+
+from gboard_sim import seeds
+from gboard_sim.fleet.stints import StintLog
+from gboard_sim.fleet.windows import Calendar
+from gboard_sim.records import Floats, Ints
+
+NONE = np.iinfo(np.int32).max
+"""The base version of a phone without a cycle: above all others, so that a minimum skips it."""
+
+
+class Phones:
+    """One row per phone; every attribute has shape [phones].
+
+    Attributes:
+        act_s: When the phone next does something: a window's start, or a return after a rejection.
+            Infinite when no window is known, and for phones at their cap.
+        window_end_s: End of the window in which it acts.
+        then_start_s: Start of the window after that; infinite when it is not known.
+        then_end_s: Its end.
+        fresh: Whether the next act is a window's start.
+        base: Version that its cycle started from, or `NONE`.
+        kept: Stints of the cycle.
+        complete: Whether the cycle needs no more training, only an upload.
+        retrying: Whether an upload window of the cycle has gone by without an accepted upload.
+        capped: Whether it has sent all the payloads that it may.
+        checkins: Check-ins so far.
+        sessions: Sessions begun so far, windows without a check-in included.
+        stints: Stints trained so far.
+        payloads: Payloads so far of which any byte left the phone.
+        used: Uploads that became part of a version.
+        unsent: The stints kept.
+    """
+
+    def __init__(self, phones: int, calendar: Calendar, seed: int, spread_s: float) -> None:
+        self.act_s = np.full(phones, np.inf)
+        self.window_end_s = np.zeros(phones)
+        self.then_start_s = np.full(phones, np.inf)
+        self.then_end_s = np.full(phones, np.inf)
+        self.fresh = np.ones(phones, dtype=bool)
+        self.base = np.full(phones, NONE, dtype=np.int32)
+        self.kept = np.zeros(phones, dtype=np.int32)
+        self.complete = np.zeros(phones, dtype=bool)
+        self.retrying = np.zeros(phones, dtype=bool)
+        self.capped = np.zeros(phones, dtype=bool)
+        self.checkins = np.zeros(phones, dtype=np.int32)
+        self.sessions = np.zeros(phones, dtype=np.int32)
+        self.stints = np.zeros(phones, dtype=np.int32)
+        self.payloads = np.zeros(phones, dtype=np.int32)
+        self.used = np.zeros(phones, dtype=np.int32)
+        self.unsent = StintLog(phones)
+        self._calendar = calendar
+        self._seed = seed
+        self._spread_s = spread_s
+
+    def find_windows(self) -> None:
+        """Looks up windows for phones that ran out of known ones, after the calendar grew."""
+        lacking = np.flatnonzero(np.isinf(self.then_start_s) & ~self.capped)
+        start_s, end_s = self._calendar.next_available(lacking, self.window_end_s[lacking])
+        self.then_start_s[lacking], self.then_end_s[lacking] = start_s, end_s
+        self.leave_window(lacking[np.isinf(self.act_s[lacking]) & np.isfinite(start_s)])
+
+    def leave_window(self, phone: Ints) -> None:
+        """Moves distinct phones on to their next window. Shape [n].
+
+        A window that is already open when the run starts is entered after a random wait, as by a
+        phone that was turned away: the run did not start with every phone calling at once.
+        """
+        start_s, end_s = self.then_start_s[phone], self.then_end_s[phone]
+        known = np.isfinite(start_s)
+        self.act_s[phone] = start_s
+        self.fresh[phone] = True
+        phone, start_s, end_s = phone[known], start_s[known], end_s[known]
+        self.window_end_s[phone] = end_s
+        self.then_start_s[phone], self.then_end_s[phone] = self._calendar.next_available(
+            phone, end_s
+        )
+        early = phone[start_s <= 0.0]
+        if len(early):
+            at_s = self._spread_s * seeds.uniforms(self._seed, "first check-in", early)
+            self.act_s[early] = at_s
+            self.leave_window(early[at_s >= self.window_end_s[early]])
+
+    def retire(self, phone: Ints) -> None:
+        """Phones at their cap: they never come back."""
+        self.capped[phone] = True
+        self.act_s[phone] = np.inf
+        self.then_start_s[phone] = np.inf
+
+    def reset(self, phone: Ints) -> None:
+        """Ends the cycles of phones: what they kept is gone."""
+        self.base[phone] = NONE
+        self.kept[phone] = 0
+        self.complete[phone] = False
+        self.retrying[phone] = False
+        self.unsent.drop(phone)
+
+    def keep(
+        self,
+        phone: Ints,
+        *,
+        base: Ints,
+        first: Ints,
+        last: Ints,
+        tokens: Ints,
+        began_s: Floats,
+        ended_s: Floats,
+    ) -> None:
+        """Keeps one finished stint of each of some distinct phones. All of shape [n]."""
+        self.unsent.append(
+            phone,
+            nth=self.stints[phone].astype(np.int64),
+            version=base,
+            first=first,
+            last=last,
+            tokens=tokens,
+            began_s=began_s,
+            ended_s=ended_s,
+        )
+        self.kept[phone] += 1

@@ -1,0 +1,130 @@
+"""What the server wants of a round, when a run stops, and whether a fleet can do it at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+import numpy as np
+
+from gboard_sim.errors import ExperimentError
+from gboard_sim.fleet.population import Population
+from gboard_sim.records import Ints, Typing
+
+Weights = Literal["examples", "tokens", "uniform"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRules:
+    """How a round selects, configures and closes (Bonawitz et al., MLSys 2019).
+
+    Attributes:
+        goal: Uploads that close a round.
+        over_selection: Phones selected per upload wanted.
+        deadline_s: Seconds from configuration until the round stops waiting.
+        minimum: Fewest phones with which a round is configured, and fewest uploads with which one
+            that timed out still makes a version.
+        selection_timeout_s: Seconds after which selection makes do with `minimum` phones.
+        retry_s: Shortest and longest time after which a phone that was turned away may return.
+    """
+
+    goal: int
+    over_selection: float = 1.3
+    deadline_s: float = 600.0
+    minimum: int = 1
+    selection_timeout_s: float = 3600.0
+    retry_s: tuple[float, float] = (900.0, 3600.0)
+
+    @property
+    def selected(self) -> int:
+        """Phones that a full selection holds."""
+        return ceil(round(self.goal * self.over_selection, 9))
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a run ends, whichever comes first; None is never.
+
+    Attributes:
+        days: Simulated days. No round is configured after them; one that is reporting closes.
+        versions: Server steps.
+        budgets: Limits by name: `uplink_bytes` in all, `uplink_mb_per_phone`,
+            `downlink_mb_per_phone` and `energy_j_per_phone` as means over the fleet. Looked at
+            when a round closes.
+        evaluate_every: Versions between those at which the learner may ask to stop.
+    """
+
+    days: float
+    versions: int | None = None
+    budgets: Mapping[str, float] | None = None
+    evaluate_every: int = 1
+
+
+BUDGETS = ("uplink_bytes", "uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone")
+
+
+def check(
+    population: Population,
+    typing: Typing,
+    rules: RoundRules,
+    stop: StopRules,
+    *,
+    download_bytes: Ints,
+    payload_bytes: int,
+    flop_per_token: float,
+) -> None:
+    """Refuses a run that cannot make a single version.
+
+    Args:
+        population: The fleet.
+        typing: Who typed how much.
+        rules: What the server wants of a round.
+        stop: When the run ends.
+        download_bytes: Bytes of a first download, one per phone. Shape [phones].
+        payload_bytes: Smallest payload.
+        flop_per_token: Floating-point operations to train on one token.
+
+    Raises:
+        ExperimentError: Names the key, the value and what is allowed.
+    """
+    phones = population.phones
+    if typing.phones != phones:
+        raise ExperimentError(
+            f"fleet.phones = {phones} is not allowed: the corpus has text for {typing.phones} "
+            "phones; the two must be equal"
+        )
+    if not 1 <= rules.goal <= phones:
+        raise ExperimentError(
+            f"protocol.goal = {rules.goal} is not allowed: must be between 1 and "
+            f"fleet.phones = {phones}"
+        )
+    if not 1 <= rules.minimum <= rules.goal:
+        raise ExperimentError(
+            f"protocol.minimum = {rules.minimum} is not allowed: must be between 1 and "
+            f"protocol.goal = {rules.goal}"
+        )
+    if not 0.0 < rules.retry_s[0] <= rules.retry_s[1]:
+        raise ExperimentError(
+            f"protocol.retry_s = {rules.retry_s} is not allowed: must be (shortest, longest), "
+            "both above 0"
+        )
+    for name in stop.budgets or {}:
+        if name not in BUDGETS:
+            raise ExperimentError(
+                f"run.budget.{name} is not a budget; there are: {', '.join(BUDGETS)}"
+            )
+    if typing.tokens.size == 0:
+        raise ExperimentError("text: no phone has any text; there is nothing to train on")
+    fastest_s = float(
+        np.min(
+            download_bytes / population.down_bytes_per_s
+            + int(typing.tokens.min()) * flop_per_token / population.flop_per_s
+            + payload_bytes / population.up_bytes_per_s
+        )
+    )
+    if rules.deadline_s < fastest_s:
+        raise ExperimentError(
+            f"protocol.deadline_s = {rules.deadline_s:g} is not allowed: must be at least "
+            f"{fastest_s:.3g}, the seconds that the fastest phone needs to download the model, "
+            "train on one message and upload; most phones need several times that"
+        )

@@ -1,0 +1,217 @@
+"""Runs a fleet: the one entry point of this half."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import simpy
+
+from gboard_sim.fleet.accounts import Accounts, Eligibility
+from gboard_sim.fleet.check_in import CheckIns
+from gboard_sim.fleet.habits import HabitWindows
+from gboard_sim.fleet.invariants import Invariants
+from gboard_sim.fleet.phones import Phones
+from gboard_sim.fleet.population import Population
+from gboard_sim.fleet.round import RoundDesk
+from gboard_sim.fleet.rules import RoundRules, StopRules, Weights, check
+from gboard_sim.fleet.server import Server
+from gboard_sim.fleet.session import SessionDesk
+from gboard_sim.fleet.windows import Calendar, WindowSource
+from gboard_sim.fleet.work import Work
+from gboard_sim.records import Codec, Floats, Ints, Learner, Schedule, Sessions
+from gboard_sim.units import DAY_S, HOUR_S
+
+_STRETCH_S = 60.0  # seconds of check-ins worked through together (assumed); never changes a bit
+
+
+@dataclass(frozen=True, slots=True)
+class FleetEnd:
+    """What a run of the fleet came to.
+
+    Attributes:
+        stop_reason: `days`, `versions`, `budget:<name>`, or the learner's own reason.
+        ended_s: When it ended.
+        versions: Server steps.
+        rounds: Cohorts closed with a version.
+        abandoned: Rounds that too few uploads reached in time.
+        checkins: Check-ins, rejected ones included.
+        rejected: Check-ins that were turned away. They cost no bytes and no joules here: no
+            published figure for a check-in was found.
+        cycles_abandoned: Cycles that started over because their base was too old.
+        sessions: Sessions logged.
+        participations: Uploads of each phone that became part of a version. Shape [phones].
+        payloads: Payloads of which any byte left each phone. Shape [phones].
+        download_bytes: Bytes that reached each phone. Shape [phones].
+        upload_bytes: Bytes that left each phone. Shape [phones].
+        energy_j: Joules of each phone: low, central, high. Shape [3, phones].
+        eligible_by_hour: Mean number of eligible phones in each simulated hour. Shape [hours].
+        eligible_by_local_hour: Mean number of eligible phones in each hour of their own day.
+            Shape [24].
+        participants_by_hour: Configured sessions by the hour of their check-in. Shape [hours].
+    """
+
+    stop_reason: str
+    ended_s: float
+    versions: int
+    rounds: int
+    abandoned: int
+    checkins: int
+    rejected: int
+    cycles_abandoned: int
+    sessions: int
+    participations: Ints = field(repr=False)
+    payloads: Ints = field(repr=False)
+    download_bytes: Ints = field(repr=False)
+    upload_bytes: Ints = field(repr=False)
+    energy_j: Floats = field(repr=False)
+    eligible_by_hour: Floats = field(repr=False)
+    eligible_by_local_hour: Floats = field(repr=False)
+    participants_by_hour: Ints = field(repr=False)
+
+
+def simulate(
+    population: Population,
+    rules: RoundRules,
+    schedule: Schedule,
+    codec: Codec,
+    learner: Learner,
+    *,
+    parameters: int,
+    flop_per_token: float,
+    seed: int,
+    days: float,
+    versions: int | None = None,
+    budgets: Mapping[str, float] | None = None,
+    evaluate_every: int = 1,
+    lookahead: int = 8,
+    max_uploads: int | None = None,
+    weights: Weights = "examples",
+    windows: WindowSource | None = None,
+    stretch_s: float = _STRETCH_S,
+    log: Callable[[Sessions], None] = lambda _: None,
+    progress: Callable[[float, int], None] = lambda _now_s, _version: None,
+) -> FleetEnd:
+    """Runs a fleet until a stop rule holds, and checks what it did.
+
+    Args:
+        population: The phones.
+        rules: How a round selects, configures and closes.
+        schedule: When phones upload and how much they train.
+        codec: How large an update is.
+        learner: The learning half, or a `FakeLearner`.
+        parameters: Numbers in an update.
+        flop_per_token: Floating-point operations to train on one token.
+        seed: Keys everything random.
+        days: Simulated days; see `StopRules`.
+        versions: Server steps after which the run stops.
+        budgets: See `StopRules`.
+        evaluate_every: Versions between those at which the learner may ask to stop.
+        lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
+        max_uploads: Most payloads of which any byte may leave a phone; a phone that has sent them
+            never checks in again.
+        weights: What an upload's weight is.
+        windows: Where eligible windows come from; None makes them from the phones' habits.
+        stretch_s: Seconds of check-ins worked through together. Never changes a bit.
+        log: Receives every session once, in blocks, as soon as its end is certain.
+        progress: Receives the simulated time and the version whenever a round closes.
+
+    Raises:
+        ExperimentError: The fleet cannot make a single version with these settings.
+        InvariantError: The run broke a promise of the simulator.
+    """
+    typing = learner.typing()
+    stop = StopRules(days, versions, budgets, evaluate_every)
+    first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
+    check(
+        population,
+        typing,
+        rules,
+        stop,
+        download_bytes=np.full(population.phones, first_download[0]),
+        payload_bytes=codec.payload_bytes(parameters) if codec.size == "fixed" else 1,
+        flop_per_token=flop_per_token,
+    )
+    invariants = Invariants(population.phones, rules.goal, max_uploads)
+
+    def watched(block: Sessions) -> None:
+        invariants.see(block)
+        log(block)
+
+    source = HabitWindows(population, seed) if windows is None else windows
+    hours = int(np.ceil(days * DAY_S / HOUR_S))
+    calendar = Calendar(source, population.phones)
+    eligibility = Eligibility(hours, population.utc_offset_s)
+    accounts = Accounts(watched, population.phones, hours)
+    phones = Phones(population.phones, calendar, seed, rules.retry_s[1])
+    work = Work(schedule, typing, population.phone_class)
+    desk = SessionDesk(population, phones, work, learner, flop_per_token=flop_per_token, seed=seed)
+    rounds = RoundDesk(
+        phones=phones,
+        phone_class=population.phone_class,
+        desk=desk,
+        work=work,
+        learner=learner,
+        codec=codec,
+        rules=rules,
+        parameters=parameters,
+        keeps=schedule.keeps_unsent,
+        weights=weights,
+    )
+    check_ins = CheckIns(
+        phones=phones,
+        desk=desk,
+        work=work,
+        schedule=schedule,
+        accounts=accounts,
+        retry_s=rules.retry_s,
+        seed=seed,
+    )
+    env = simpy.Environment()
+    server = Server(
+        env=env,
+        phones=phones,
+        calendar=calendar,
+        eligibility=eligibility,
+        check_ins=check_ins,
+        sessions=desk,
+        desk=rounds,
+        work=work,
+        learner=learner,
+        accounts=accounts,
+        rules=rules,
+        stop=stop,
+        phone_class=population.phone_class,
+        max_uploads=max_uploads,
+        lookahead=lookahead,
+        stretch_s=stretch_s,
+        progress=progress,
+    )
+    env.run(env.process(server.run()))
+    end = FleetEnd(
+        stop_reason=server.stop_reason or "days",
+        ended_s=server.ended_s,
+        versions=server.version,
+        rounds=server.rounds,
+        abandoned=server.abandoned,
+        checkins=accounts.checkins,
+        rejected=accounts.rejected,
+        cycles_abandoned=accounts.cycles_abandoned,
+        sessions=accounts.sessions,
+        participations=phones.used.astype(np.int64),
+        payloads=phones.payloads.astype(np.int64),
+        download_bytes=accounts.download_bytes,
+        upload_bytes=accounts.upload_bytes,
+        energy_j=accounts.energy_j,
+        eligible_by_hour=eligibility.by_hour,
+        eligible_by_local_hour=eligibility.by_local_hour / max(days, 1e-9),
+        participants_by_hour=accounts.participants,
+    )
+    invariants.verify(
+        sessions=end.sessions,
+        versions=end.versions,
+        participations=end.participations,
+        payloads=end.payloads,
+        download_bytes=end.download_bytes,
+        upload_bytes=end.upload_bytes,
+    )
+    return end

@@ -1,0 +1,65 @@
+"""How much each stint trains: the local work of every version and class, as a table."""
+
+import numpy as np
+
+from gboard_sim.records import Floats, Ints, LocalWork, Schedule, Typing
+
+_NO_CAP = np.iinfo(np.int64).max
+_EPOCHS, _STEPS, _BATCH, _CAP = range(4)
+
+
+class Work:
+    """The local work of cycles by the version that they start from."""
+
+    def __init__(self, schedule: Schedule, typing: Typing, phone_class: Ints) -> None:
+        self.plans: dict[int, tuple[LocalWork, ...]] = {}
+        self._schedule = schedule
+        self._typing = typing
+        self._class = phone_class
+        self._table = np.zeros((0, 0, 4), dtype=np.int64)
+        self.begin(0, None)
+
+    def begin(self, version: int, local: tuple[LocalWork, ...] | None) -> None:
+        """Fixes the work of cycles that start from `version`; None asks the schedule."""
+        plan = self._schedule.local(version) if local is None else local
+        self.plans[version] = plan
+        if version >= len(self._table):
+            table = np.zeros((max(2 * version, 64), len(plan), 4), dtype=np.int64)
+            if version:
+                table[: len(self._table)] = self._table
+            self._table = table
+        self._table[version] = [
+            (w.epochs or 0, w.steps or 0, w.batch_size, _NO_CAP if w.cap is None else w.cap)
+            for w in plan
+        ]
+
+    def forget(self, before: int) -> None:
+        """Drops the plans of versions that no phone starts from any more."""
+        for version in [v for v in self.plans if v < before]:
+            del self.plans[version]
+
+    def has_text(self, phone: Ints, at_s: Floats) -> np.ndarray:
+        """Whether each phone's cache holds anything. Shape [n]."""
+        first, last = self._typing.cached(phone, at_s, _NO_CAP)
+        return last > first
+
+    def stint(self, phone: Ints, base: Ints, at_s: Floats) -> tuple[Ints, Ints, Ints]:
+        """The rows and tokens of stints that begin now.
+
+        An epoch costs every token of the rows. `steps` cost steps x batch_size x the mean tokens of
+        a row, rounded: the expectation over the shuffle, which the fleet does not know.
+
+        Args:
+            phone: Phones. Shape [n].
+            base: The version each cycle started from. Shape [n].
+            at_s: When each begins to train. Shape [n].
+
+        Returns:
+            First row, last-plus-one row, tokens. Shape [n] each.
+        """
+        plan = self._table[base, self._class[phone]]
+        first, last = self._typing.cached(phone, at_s, plan[:, _CAP])
+        tokens = self._typing.tokens_of(first, last)
+        mean = tokens / np.maximum(last - first, 1)
+        stepped = np.rint(plan[:, _STEPS] * plan[:, _BATCH] * mean).astype(np.int64)
+        return first, last, np.where(plan[:, _STEPS] > 0, stepped, plan[:, _EPOCHS] * tokens)

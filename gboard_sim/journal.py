@@ -1,0 +1,208 @@
+"""The journal: everything that crosses the seam, appended in order and never rewritten.
+
+Rows gather in memory and are written as a numbered part of each table whenever the learner has a
+checkpoint; a part is written aside and renamed, so a run killed at any moment leaves whole parts
+only. At the end the parts become one Parquet file per table, in row groups of a fixed size, so
+that a run that was killed and resumed ends with the same bytes as one that was not.
+
+A resumed fleet repeats itself from the start. The rows that it had already written are compared
+with a running digest instead of being written again, which proves that the fleet did repeat.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gboard_sim.errors import RunDirectoryError
+from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint
+from gboard_sim.tables import SCHEMAS
+
+ROW_GROUP = 65_536
+"""Rows in a Parquet row group: a power of two near pyarrow's advice of 10^5 (assumed)."""
+
+REPLAYED = ("sessions", "cohorts")
+"""Tables that a resumed fleet writes again from the start."""
+
+
+class Journal:
+    """The tables of one run, as they grow.
+
+    Args:
+        folder: Where the parts lie until the run is over.
+        position: What an earlier `flush` returned, to go on from there; None starts afresh.
+    """
+
+    def __init__(self, folder: Path, position: Mapping[str, Any] | None = None) -> None:
+        self._folder = folder
+        self._parts = int(position["parts"]) if position else 0
+        self._rows = {name: 0 for name in SCHEMAS}
+        self._digest = {name: blake2b(digest_size=16) for name in REPLAYED}
+        self._waiting: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
+        self._repeat = {
+            name: (int(position["rows"][name]), str(position["digests"][name]))
+            if position
+            else (0, "")
+            for name in REPLAYED
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in folder.glob("*.parquet"):
+            if int(stale.name.split(".")[0]) >= self._parts:
+                stale.unlink()
+
+    def sessions(self, block: Sessions) -> None:
+        """Append a block of finished sessions."""
+        columns = [pa.array(getattr(block, field.name)) for field in SCHEMAS["sessions"]]
+        self._append("sessions", pa.Table.from_arrays(columns, schema=SCHEMAS["sessions"]))
+
+    def cohort(self, cohort: Cohort) -> None:
+        """Append the uploads of a closed cohort, one row each."""
+        head = {
+            "makes_version": cohort.makes_version,
+            "task": cohort.task,
+            "closed_s": cohort.closed_s,
+            "oldest_version": cohort.oldest_version,
+        }
+        rows = [
+            head | asdict(upload) | {"weight": weight}
+            for upload, weight in zip(cohort.uploads, cohort.weights, strict=True)
+        ]
+        self._append("cohorts", pa.Table.from_pylist(rows, schema=SCHEMAS["cohorts"]))
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Append what the learner answered for one version."""
+        row = {
+            "version": outcome.version,
+            "stop": outcome.stop,
+            "local": None if outcome.local is None else [asdict(work) for work in outcome.local],
+            "metrics": json.dumps(dict(outcome.metrics), sort_keys=True),
+        }
+        self.rows("answers", [row])
+
+    def measure(self, session: int, measure: Measure) -> None:
+        """Append what the learner answered for one attempt."""
+        row = {"session": session, "payload_bytes": measure.payload_bytes, "norm": measure.norm}
+        self.rows("answers", [row])
+
+    def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to a table that the learner writes."""
+        self._append(name, pa.Table.from_pylist(list(rows), schema=SCHEMAS[name]))
+
+    def flush(self) -> dict[str, Any]:
+        """Write what waits as the next part of each table, and say how far the journal reaches.
+
+        Returns:
+            The position to hand to a later `Journal`: parts, rows and digests.
+        """
+        for name, tables in self._waiting.items():
+            if tables:
+                path = self._folder / f"{self._parts:06d}.{name}.parquet"
+                _write(path, SCHEMAS[name], tables)
+                tables.clear()
+        self._parts += 1
+        return {
+            "parts": self._parts,
+            "rows": {name: self._rows[name] for name in REPLAYED},
+            "digests": {name: self._digest[name].hexdigest() for name in REPLAYED},
+        }
+
+    def table(self, name: str) -> pa.Table:
+        """Everything in a table so far."""
+        parts = [pq.read_table(path) for path in self._paths(name)]
+        return pa.concat_tables([SCHEMAS[name].empty_table(), *parts, *self._waiting[name]])
+
+    def close(self, target: Path) -> None:
+        """Join the parts of every table into one file each in `target`, and remove the parts."""
+        self.flush()
+        for name, schema in SCHEMAS.items():
+            parts = (pq.read_table(path) for path in self._paths(name))
+            _write(target / f"{name}.parquet", schema, parts)
+        for path in self._folder.iterdir():
+            path.unlink()
+        self._folder.rmdir()
+
+    def _paths(self, name: str) -> list[Path]:
+        return sorted(self._folder.glob(f"*.{name}.parquet"))
+
+    def _append(self, name: str, table: pa.Table) -> None:
+        """Keep new rows; of rows that a resumed fleet repeats keep only the digest."""
+        if name in REPLAYED:
+            until, expected = self._repeat[name]
+            repeated = min(max(until - self._rows[name], 0), table.num_rows)
+            for piece in (table.slice(0, repeated), table.slice(repeated)):
+                if not piece.num_rows:
+                    continue
+                for row in _row_bytes(piece):
+                    self._digest[name].update(row)
+                self._rows[name] += piece.num_rows
+                if self._rows[name] == until and self._digest[name].hexdigest() != expected:
+                    raise RunDirectoryError(
+                        f"{self._folder.parent}: {name} of the resumed fleet differ from those "
+                        "recorded: the directory comes from another version of gboard_sim or its "
+                        "libraries; start a new run"
+                    )
+            table = table.slice(repeated)
+        if table.num_rows:
+            self._waiting[name].append(table)
+
+
+def _row_bytes(table: pa.Table) -> Iterable[bytes]:
+    """Bytes that differ when any value of the rows differs, whatever block they came in."""
+    if table.schema.equals(SCHEMAS["sessions"]):
+        columns = [np.asarray(column) for column in table.columns]
+        widened = [c.astype("U16") if c.dtype == object else c for c in columns]
+        yield np.rec.fromarrays(widened).tobytes()
+    else:
+        for row in table.to_pylist():
+            yield repr(row).encode()
+
+
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """One Parquet file from a stream of tables, in row groups of a fixed size."""
+    aside = path.with_suffix(".partial")
+    held: list[pa.Table] = []
+    with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+        for table in tables:
+            held.append(table)
+            whole = pa.concat_tables(held)
+            full = whole.num_rows - whole.num_rows % ROW_GROUP
+            if full:
+                writer.write_table(whole.slice(0, full).combine_chunks(), row_group_size=ROW_GROUP)
+            held = [whole.slice(full)]
+        if held:
+            writer.write_table(pa.concat_tables(held).combine_chunks(), row_group_size=ROW_GROUP)
+    aside.rename(path)
+
+
+def read_outcomes(table: pa.Table) -> dict[int, Outcome]:
+    """The learner's answers by version, from the table `answers`."""
+    return {
+        row["version"]: Outcome(
+            version=row["version"],
+            stop=row["stop"],
+            local=None if row["local"] is None else tuple(LocalWork(**w) for w in row["local"]),
+            metrics=json.loads(row["metrics"]),
+        )
+        for row in table.to_pylist()
+        if row["version"] is not None
+    }
+
+
+def read_measures(table: pa.Table) -> dict[int, Measure]:
+    """The learner's measures by session, from the table `answers`."""
+    return {
+        row["session"]: Measure(payload_bytes=row["payload_bytes"], norm=row["norm"])
+        for row in table.to_pylist()
+        if row["session"] is not None
+    }
+
+
+def read_stint(row: Mapping[str, Any]) -> Stint:
+    """A stint from its row in the table `cohorts`."""
+    return Stint(**{**row, "local": LocalWork(**row["local"]), "rows": tuple(row["rows"])})

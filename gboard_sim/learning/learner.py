@@ -1,0 +1,289 @@
+"""The learning half behind the seam: cohorts go in, versions come out.
+
+Uploads are trained only once a cohort uses them (lazy training), as soon as the version that they
+started from exists: ahead of time where uploads are stale. Work is handed to the pool whenever
+the fleet calls; nothing here depends on how soon a worker answers, so neither do the results.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gboard_sim.errors import InvariantError
+from gboard_sim.journal import Journal
+from gboard_sim.learning.closing import Closing
+from gboard_sim.learning.evaluation import Metrics, Scoring
+from gboard_sim.learning.jobs import ChunkSum, MeasureAttempt, Result
+from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.server_optimizers import ServerOptimizer
+from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.learning.stopping import StopRules
+from gboard_sim.learning.word_scorer import Scored
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Ints,
+    Measure,
+    Mechanism,
+    Outcome,
+    Typing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A version that was made but not yet settled: its figures and the learner's state then."""
+
+    row: dict[str, Any]
+    outcome: Outcome
+    state: LearnerState
+
+
+class FederatedLearner:
+    """Trains the uploads of each cohort in a pool of workers and applies their mean.
+
+    Args:
+        typing: Who typed how much, when.
+        model_bytes: Bytes to download a whole model.
+        codec_is_measured: Whether the fleet must ask for the size of every payload.
+        pool: Where jobs run.
+        snapshots: Parameters by version; those of the state's version are there already.
+        optimizer: The server optimiser.
+        server_rate: The server's learning rate for the step that makes a version.
+        mechanism: Its events are entered in the outcomes.
+        validation: A new scoring of the validation set at a version.
+        evaluate_every: Versions between evaluations.
+        stop_rules: When recall ends the run.
+        journal: Where outcomes, versions and evaluations are appended, in order of versions.
+        checkpoint_every: Versions between checkpoints; 0 for none.
+        checkpoint: Called with the state of every version that is due, once it is settled.
+        state: Where to start.
+    """
+
+    def __init__(
+        self,
+        *,
+        typing: Typing,
+        model_bytes: int,
+        codec_is_measured: bool,
+        pool: Pool,
+        snapshots: Snapshots,
+        optimizer: ServerOptimizer,
+        server_rate: Callable[[int], float],
+        mechanism: Mechanism,
+        validation: Callable[[int], Scoring],
+        evaluate_every: int,
+        stop_rules: StopRules,
+        journal: Journal,
+        checkpoint_every: int,
+        checkpoint: Callable[[LearnerState], None],
+        state: LearnerState,
+    ) -> None:
+        answers: set[Answer] = set()
+        if stop_rules.any:
+            answers.add("stop")
+        if codec_is_measured:
+            answers.add("bytes")
+        self.answers = frozenset(answers)
+        self._typing = typing
+        self._model_bytes = model_bytes
+        self._pool = pool
+        self._snapshots = snapshots
+        self._optimizer = optimizer
+        self._server_rate = server_rate
+        self._mechanism = mechanism
+        self._validation = validation
+        self._evaluate_every = evaluate_every
+        self._stop_rules = stop_rules
+        self._journal = journal
+        self._checkpoint_every = checkpoint_every
+        self._checkpoint = checkpoint
+        self._state = state
+        self._settled = state.version
+        self._stopping = state.stopping
+        self._closings: deque[Closing] = deque()
+        self._scorings: dict[int, Scoring] = {}
+        self._made: dict[int, _Made] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._measures: dict[int, Measure] = {}
+        self.recall_at_3: float | None = None
+        if state.version == 0:
+            self._settled = -1
+            self._made[0] = _Made({}, Outcome(0), state)
+            self._scorings[0] = validation(0)
+
+    @property
+    def state(self) -> LearnerState:
+        """The newest version that was made, and what it took."""
+        return self._state
+
+    def typing(self) -> Typing:
+        """Who typed how much, when."""
+        return self._typing
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """A phone that does not hold the wanted version downloads the whole model. Shape [n]."""
+        return np.where(held == wanted, 0, self._model_bytes)
+
+    def expect(self, attempts: Sequence[Attempt]) -> None:
+        """Nothing is trained ahead of being asked for."""
+
+    def measure(self, attempt: Attempt) -> Measure:
+        """Train the attempt and measure its payload; waits."""
+        while self._published < attempt.base:
+            self._pump(waiting=True)
+        while not self._pool.idle():
+            self._pump(waiting=True, dispatch=False)
+        self._pool.start(("measure", attempt.session, 0), MeasureAttempt(attempt))
+        while attempt.session not in self._measures:
+            self._pump(waiting=True)
+        measure = self._measures.pop(attempt.session)
+        self._journal.measure(attempt.session, measure)
+        return measure
+
+    def step(self, cohort: Cohort) -> None:
+        """Take a closed cohort; its version is made in the background."""
+        newest = self._closings[-1].cohort.makes_version if self._closings else self._published
+        if cohort.makes_version != newest + 1:
+            raise InvariantError(f"version {cohort.makes_version} does not follow {newest}")
+        self._closings.append(Closing(cohort))
+        self._pump(waiting=False)
+
+    def outcome(self, version: int) -> Outcome:
+        """What came of the step that made `version`; waits for it."""
+        while version > self._settled:
+            self._pump(waiting=True)
+        return self._outcomes[version]
+
+    def finish(self) -> LearnerState:
+        """Make and settle every version that was asked for, and judge the last one."""
+        while self._closings:
+            self._pump(waiting=True)
+        last = self._published
+        if last not in self._scorings and last > self._settled:
+            self._scorings[last] = self._validation(last)
+        while self._settled < last:
+            self._pump(waiting=True)
+        return self._state
+
+    def score(self, scoring: Scoring) -> Metrics:
+        """Score a set of messages; waits. The learner must have finished."""
+        self._scorings[-1] = scoring
+        while not scoring.complete:
+            self._pump(waiting=True)
+        return self._scorings.pop(-1).metrics()
+
+    @property
+    def _published(self) -> int:
+        return self._state.version
+
+    def _pump(self, *, waiting: bool, dispatch: bool = True) -> None:
+        """Start what can start, take in what is done, and settle what can be settled."""
+        if dispatch:
+            self._dispatch()
+        for (kind, at, number), result in self._pool.finished(waiting=waiting):
+            self._accept(kind, at, number, result)
+        while self._closings and self._closings[0].complete:
+            self._make(self._closings.popleft())
+        self._settle()
+        if dispatch:
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give every idle worker a job: the next version first, then scoring, then later ones."""
+        while self._pool.idle():
+            if self._closings and self._closings[0].ready(self._published):
+                closing = self._closings[0]
+            elif scoring := next((s for s in self._scorings.items() if s[1].pending), None):
+                number, job = scoring[1].start()
+                self._pool.start(("score", scoring[0], number), job)
+                continue
+            elif found := next((c for c in self._closings if c.ready(self._published)), None):
+                closing = found
+            else:
+                return
+            number, chunk = closing.start()
+            self._pool.start(("train", closing.cohort.makes_version, number), chunk)
+
+    def _accept(self, kind: str, at: int, number: int, result: Result) -> None:
+        """Take in what a worker answered."""
+        match kind, result:
+            case "train", ChunkSum():
+                waiting = next(c for c in self._closings if c.cohort.makes_version == at)
+                waiting.add(number, result)
+            case "score", Scored():
+                self._scorings[at].add(number, result)
+            case "measure", Measure():
+                self._measures[at] = result
+
+    def _make(self, closing: Closing) -> None:
+        """Apply a complete cohort's mean update: the next version."""
+        cohort, before = closing.cohort, self._state
+        version = cohort.makes_version
+        mean = closing.mean()
+        optimizer, parameters = self._optimizer.apply(
+            before.optimizer, self._snapshots.read(before.version), mean, self._server_rate(version)
+        )
+        self._snapshots.write(version, parameters)
+        measured = len(cohort.dropouts) if "bytes" in self.answers else 0
+        totals = before.totals
+        self._state = LearnerState(
+            version=version,
+            oldest_version=cohort.oldest_version,
+            optimizer=optimizer,
+            totals=Totals(
+                sessions_trained=totals.sessions_trained + len(cohort.uploads) + measured,
+                sessions_trained_unused=totals.sessions_trained_unused + measured,
+                trained_tokens=totals.trained_tokens + closing.tokens,
+            ),
+        )
+        staleness = [version - 1 - upload.base for upload in cohort.uploads]
+        row = {
+            "version": version,
+            "closed_s": cohort.closed_s,
+            "uploads": len(cohort.uploads),
+            "staleness_mean": float(np.mean(staleness)),
+            "staleness_max": max(staleness),
+            "stints": sum(len(upload.stints) for upload in cohort.uploads),
+            "trained_tokens": closing.tokens,
+            "loss": closing.loss,
+            "update_norm": float(np.linalg.norm(mean)),
+        }
+        event = self._mechanism.event(version, len(cohort.uploads))
+        outcome = Outcome(
+            version=version,
+            metrics={"loss": closing.loss},
+            privacy=() if event is None else (event,),
+        )
+        self._made[version] = _Made(row, outcome, self._state)
+        if version % self._evaluate_every == 0:
+            self._scorings[version] = self._validation(version)
+
+    def _settle(self) -> None:
+        """Enter every version whose figures are all there, in order, and save what is due."""
+        while (version := self._settled + 1) in self._made:
+            scoring = self._scorings.get(version)
+            if scoring is not None and not scoring.complete:
+                return
+            made = self._made.pop(version)
+            outcome, state = made.outcome, made.state
+            if scoring is not None:
+                del self._scorings[version]
+                metrics = scoring.metrics()
+                self._journal.rows("evaluations", metrics.rows(version, scoring.name))
+                self.recall_at_3 = metrics.overall.recall_at_3
+                self._stopping, stop = self._stop_rules.judge(self._stopping, self.recall_at_3)
+                figures = {"recall_at_1": metrics.overall.recall_at_1, "recall_at_3": self.recall_at_3}
+                outcome = replace(outcome, metrics={**outcome.metrics, **figures}, stop=stop)
+            if made.row:
+                self._journal.rows("versions", [made.row])
+                self._journal.outcome(outcome)
+            self._outcomes[version] = outcome
+            self._settled = version
+            if version and self._checkpoint_every and version % self._checkpoint_every == 0:
+                self._checkpoint(replace(state, stopping=self._stopping))

@@ -1,0 +1,156 @@
+"""Worker processes: each answers one job at a time, in its own process, on one core.
+
+Workers are started as `python -m gboard_sim.learning.worker` rather than forked or spawned by
+`multiprocessing`, so that a user's script needs no `if __name__ == "__main__"`. They ignore Ctrl-C
+and end when their pipe closes, so they do not outlive a run that is killed. A worker that dies is
+replaced and its job given to another.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Hashable, Sequence
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, Protocol
+
+from gboard_sim.errors import InvariantError
+from gboard_sim.learning.workshop import Job, Result, Workshop
+
+MOST_DEATHS = 3
+"""Deaths of workers on one job before the run gives up (assumed)."""
+
+_ONE_THREAD = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS")
+}
+
+
+class Pool(Protocol):
+    """Something that carries out jobs, in any order, and says which are done."""
+
+    def idle(self) -> int:
+        """Jobs that could be started at once."""
+        ...
+
+    def start(self, key: Hashable, job: Job) -> None:
+        """Begin a job; there must be an idle worker."""
+        ...
+
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+        """Jobs done since the last call; with `waiting`, at least one if any is under way."""
+        ...
+
+    def close(self) -> None:
+        """End the workers."""
+        ...
+
+
+class InlinePool:
+    """Carries out every job at once in this process: for tests and for a GPU."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._done: list[tuple[Hashable, Result]] = []
+
+    def idle(self) -> int:
+        """One, always."""
+        return 1
+
+    def start(self, key: Hashable, job: Job) -> None:
+        """Carry the job out."""
+        self._done.append((key, job.work(self._workshop)))
+
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+        """What was carried out."""
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class _Process:
+    """One worker process and the job it has."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.job: tuple[Hashable, Job] | None = None
+        self.pipe, far = Pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gboard_sim.learning.worker", str(far.fileno())],
+            pass_fds=[far.fileno()],
+            env=os.environ | _ONE_THREAD,
+            stdin=subprocess.DEVNULL,
+        )
+        far.close()
+        self.pipe.send(workshop)
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class ProcessPool:
+    """Worker processes on this machine.
+
+    Args:
+        workshop: What every worker needs, sent once.
+        workers: How many processes.
+    """
+
+    def __init__(self, workshop: Workshop, workers: int) -> None:
+        self._workshop = workshop
+        self._workers = [_Process(workshop) for _ in range(workers)]
+        self._deaths: dict[Hashable, int] = {}
+
+    def idle(self) -> int:
+        """Workers without a job."""
+        return sum(worker.job is None for worker in self._workers)
+
+    def start(self, key: Hashable, job: Job) -> None:
+        """Give the job to an idle worker."""
+        at = next(i for i, worker in enumerate(self._workers) if worker.job is None)
+        self._give(at, key, job)
+
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+        """Answers that have come; blocks for one if `waiting` and a job is under way."""
+        busy = {w.pipe: i for i, w in enumerate(self._workers) if w.job is not None}
+        done = []
+        for pipe in wait(list(busy), timeout=None if waiting and busy else 0):
+            assert isinstance(pipe, Connection)
+            at = busy[pipe]
+            assigned = self._workers[at].job
+            assert assigned is not None
+            key, job = assigned
+            try:
+                answer: Any = pipe.recv()
+            except (EOFError, OSError):
+                self._replace(at, key, job)
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            self._workers[at].job = None
+            done.append((key, answer))
+        return done
+
+    def close(self) -> None:
+        """End the workers, whatever they are doing."""
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()
+
+    def _give(self, at: int, key: Hashable, job: Job) -> None:
+        self._workers[at].job = (key, job)
+        try:
+            self._workers[at].pipe.send(job)
+        except OSError:
+            self._replace(at, key, job)
+
+    def _replace(self, at: int, key: Hashable, job: Job) -> None:
+        """Start a new worker in the place of a dead one, on the same job."""
+        self._deaths[key] = self._deaths.get(key, 0) + 1
+        if self._deaths[key] > MOST_DEATHS:
+            raise InvariantError(f"{MOST_DEATHS} workers died on the same job {key}")
+        self._workers[at].end()
+        self._workers[at] = _Process(self._workshop)
+        self._give(at, key, job)

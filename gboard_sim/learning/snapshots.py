@@ -1,0 +1,46 @@
+"""The published parameters by version: one file each, memory-mapped by whoever trains from it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gboard_sim.records import Vector
+from gboard_sim.runlog import writing
+
+
+class Snapshots:
+    """A folder of parameter vectors.
+
+    Args:
+        folder: Where they lie; made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._oldest = 0
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, version: int) -> Path:
+        """The file of one version."""
+        return self._folder / f"{version:08d}.npy"
+
+    def write(self, version: int, parameters: Vector) -> None:
+        """Publish a version: the file is there whole or not at all."""
+        path = self.path(version)
+        aside = path.with_suffix(".partial")
+        with writing(path):
+            with aside.open("wb") as file:
+                np.save(file, parameters)
+            aside.replace(path)
+
+    def read(self, version: int) -> Vector:
+        """The parameters of a version, mapped from the file and not copied. Shape [P]."""
+        mapped: Vector = np.load(self.path(version), mmap_mode="r")
+        return mapped
+
+    def forget_before(self, version: int) -> None:
+        """Remove every version older than this one."""
+        for old in self._folder.glob("*.npy"):
+            if int(old.stem) < version:
+                old.unlink()

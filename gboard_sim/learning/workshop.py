@@ -1,0 +1,79 @@
+"""What every worker needs to carry out its jobs: sent once, opened on first use."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gboard_sim.keyboard.tokenizer import Tokenizer
+from gboard_sim.learning.graphs import Graphs
+from gboard_sim.learning.onnxruntime_trainer import OnnxRuntimeTrainer
+from gboard_sim.learning.piece_word_scorer import PieceWordScorer
+from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.learning.spec import ModelSpec
+from gboard_sim.learning.text_store import RowSet, TextRows, open_rows
+from gboard_sim.learning.tokenizer_training import SPECIAL, Vocabulary
+from gboard_sim.learning.trainer import Trainer
+from gboard_sim.learning.word_scorer import WholeWordScorer, WordScorer
+from gboard_sim.records import Codec, Mechanism
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The tools of a worker. Small to send: big things are named by their paths.
+
+    Attributes:
+        spec: The model's sizes.
+        vocabulary: The tokenizer and the public word list.
+        word_ids: Lexicon id of each word in the list. Shape [listed words].
+        graphs: The model's exported graphs.
+        trainer_name: `onnxruntime` or `torch`.
+        text: Folder of the token stores.
+        snapshots: The published parameters.
+        codec: What an update goes through between phone and server.
+        mechanism: What makes an update private on the phone.
+        seed: The experiment's seed: keys the shuffling.
+    """
+
+    spec: ModelSpec
+    vocabulary: Vocabulary
+    word_ids: npt.NDArray[np.int32]
+    graphs: Graphs
+    trainer_name: Literal["onnxruntime", "torch"]
+    text: Path
+    snapshots: Snapshots
+    codec: Codec
+    mechanism: Mechanism
+    seed: int
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """The trainer; torch is imported only if it was asked for."""
+        size = Tokenizer(self.vocabulary.model).size
+        if self.trainer_name == "onnxruntime":
+            return OnnxRuntimeTrainer(self.spec, size, self.graphs)
+        from gboard_sim.learning.torch_trainer import TorchTrainer  # noqa: PLC0415
+
+        return TorchTrainer(self.spec, size)
+
+    @cached_property
+    def scorer(self) -> WordScorer:
+        """What turns the model's tokens into words."""
+        if self.vocabulary.kind == "word":
+            special = np.full(SPECIAL, -1, np.int32)
+            words = np.concatenate([special, self.word_ids])
+            return WholeWordScorer(self.trainer, self.spec.lane, words)
+        return PieceWordScorer(self.spec, self.vocabulary, self.word_ids)
+
+    def rows(self, name: RowSet) -> TextRows:
+        """A set of rows, mapped on first use."""
+        if name not in self._mapped:
+            self._mapped[name] = open_rows(self.text, name)
+        return self._mapped[name]
+
+    @cached_property
+    def _mapped(self) -> dict[RowSet, TextRows]:
+        return {}

@@ -1,0 +1,64 @@
+"""What a run took of the machine: seconds and memory, over the whole process tree."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import psutil
+
+SAMPLE_S = 0.2
+"""Seconds between looks at the process tree (assumed: workers' memory changes slowly)."""
+
+
+class MachineMeter:
+    """Wall seconds by part of the run, and the peak of resident memory.
+
+    Resident memory is summed over the process and its children, so pages that they share count
+    more than once: an upper bound.
+
+    Attributes:
+        peak_rss_bytes: The highest sum seen.
+        seconds: Wall seconds by the name of the part.
+    """
+
+    def __init__(self) -> None:
+        self.peak_rss_bytes = 0
+        self.seconds: dict[str, float] = {}
+        self._began = perf_counter()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "MachineMeter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the meter was made."""
+        return perf_counter() - self._began
+
+    @contextmanager
+    def timing(self, part: str) -> Iterator[None]:
+        """Count the seconds inside towards a part."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - began
+
+    def _watch(self) -> None:
+        here = psutil.Process(os.getpid())
+        while not self._done.wait(SAMPLE_S):
+            resident = 0
+            for process in [here, *here.children(recursive=True)]:
+                try:
+                    resident += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak_rss_bytes = max(self.peak_rss_bytes, resident)

@@ -1,0 +1,35 @@
+"""The L2 clip: what bounds how much one phone can say."""
+
+import math
+
+import numpy as np
+
+from gboard_sim.records import Vector
+
+# The scale and the products are rounded to float32, each by a factor of at most 1 + 2^-24; this
+# much shorter, the clipped norm is at most the clip and not merely close to it.
+_SLACK = 1.0 - 2.0**-22
+
+
+def norm_of(update: Vector) -> float:
+    """The L2 norm, summed in float64 and in an order that no number of threads can change.
+
+    Raises:
+        ValueError: The update holds NaN or infinity.
+    """
+    norm = math.sqrt(float(np.sum(np.square(update, dtype=np.float64))))
+    if not math.isfinite(norm):
+        raise ValueError("update holds NaN or infinity; every number must be finite")
+    return norm
+
+
+def clip_l2(update: Vector, clip: float) -> Vector:
+    """The update scaled to a norm of at most `clip`, or itself where its norm is below that.
+
+    Raises:
+        ValueError: The update holds NaN or infinity.
+    """
+    norm = norm_of(update)
+    if norm <= clip:
+        return update
+    return (update * np.float32(clip / norm * _SLACK)).astype(np.float32, copy=False)

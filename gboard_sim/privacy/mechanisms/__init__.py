@@ -1,0 +1,14 @@
+"""The catalogue of mechanisms: what makes an update private before it is encoded.
+
+Worker processes import this, so nothing here imports the accountant's libraries.
+"""
+
+from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
+from gboard_sim.privacy.mechanisms.none import NoMechanism
+
+AnyMechanism = NoMechanism | LocalGaussian
+
+MECHANISMS: dict[str, type[AnyMechanism]] = {
+    kind.name: kind for kind in (NoMechanism, LocalGaussian)
+}
+"""Every mechanism by its name in experiment files."""

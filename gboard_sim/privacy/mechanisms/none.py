@@ -1,0 +1,27 @@
+"""No mechanism: the update leaves the phone as it was computed, and nothing is claimed."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from gboard_sim.records import PrivacyEvent, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class NoMechanism:
+    """Neither clip nor noise.
+
+    Attributes:
+        name: Its name in experiment files.
+        trusts: The server sees every update.
+    """
+
+    name: ClassVar[str] = "none"
+    trusts: ClassVar[Literal["phone", "server"]] = "server"
+
+    def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
+        """The update itself."""
+        return update
+
+    def event(self, version: int, releases: int) -> PrivacyEvent | None:
+        """None: nothing is claimed."""
+        return None

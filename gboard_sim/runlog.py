@@ -1,0 +1,163 @@
+"""The run directory: what a run leaves behind, and all that reports and later commands read.
+
+```
+experiment.toml      the experiment with every default written out
+provenance.json      versions of the libraries, the processor, the command
+sessions.parquet     every session of every phone          (fleet to learner)
+cohorts.parquet      every upload that a server step used   (fleet to learner)
+answers.parquet      what the learner answered, by version  (learner to fleet)
+versions.parquet     one row per server version
+evaluations.parquet  recall and perplexity by version, set of users and group
+fleet.json           how many phones were eligible, by hour
+ledger.json          the privacy events that ran, and the claim
+summary.json         the flat figures; written last: a directory that has it is whole
+checkpoints/         the newest state that a killed run resumes from, in safetensors
+artefacts/           ONNX graphs, tokenizer, parameters, and a manifest with their sha256
+report.html          the report page
+```
+
+Every file is written aside and renamed.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gboard_sim.errors import RunDirectoryError
+
+SCHEMA = 1
+"""Version of the layout above; a directory of another version is refused."""
+
+
+class RunDirectory:
+    """One run directory, for reading and for writing.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "RunDirectory":
+        """A new, empty run directory.
+
+        Raises:
+            RunDirectoryError: The path holds something already, or cannot be made.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunDirectoryError(
+                f"--out {path}: exists and is not an empty folder; choose another, or --resume it"
+            )
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path, *, whole: bool = True) -> "RunDirectory":
+        """An existing run directory.
+
+        Args:
+            path: The folder.
+            whole: Whether the run must have come to its end.
+
+        Raises:
+            RunDirectoryError: It is not a run directory, of another version, or unfinished.
+        """
+        directory = cls(path)
+        if not (path / "experiment.toml").is_file() or not (path / "provenance.json").is_file():
+            raise RunDirectoryError(f"{path}: not a run directory: it has no experiment.toml")
+        schema = directory.read_json("provenance.json").get("schema")
+        if schema != SCHEMA:
+            raise RunDirectoryError(
+                f"{path}: provenance.json: schema = {schema!r}; this version reads {SCHEMA}"
+            )
+        if whole and not (path / "summary.json").is_file():
+            raise RunDirectoryError(
+                f"{path}: the run has not ended (no summary.json); "
+                f"continue it with: gboard-sim run --resume {path}"
+            )
+        return directory
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file aside and rename it."""
+        self.write_bytes(name, text.encode())
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write indented JSON with a trailing newline."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file aside and rename it, so that it is there whole or not at all."""
+        path = self.path / name
+        aside = path.with_name(f".{path.name}.partial")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                aside.write_bytes(content)
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
+
+    def read_json(self, name: str) -> Mapping[str, Any]:
+        """The object in a JSON file.
+
+        Raises:
+            RunDirectoryError: It is missing or not JSON.
+        """
+        try:
+            found: Mapping[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{self.path / name}: cannot be read: {error}") from error
+        return found
+
+    def table(self, name: str) -> pa.Table:
+        """A table of the run, such as `versions`.
+
+        Raises:
+            RunDirectoryError: It is missing or damaged.
+        """
+        path = self.path / f"{name}.parquet"
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
+
+
+def unused(parent: Path, name: str) -> Path:
+    """`parent/name`, or `parent/name-2`, `-3`, ... where that exists."""
+    path, count = parent / name, 1
+    while path.exists():
+        count += 1
+        path = parent / f"{name}-{count}"
+    return path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the system says about a failed write into one message.
+
+    Raises:
+        RunDirectoryError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "no space left on the disk; free some and --resume",
+            errno.EDQUOT: "the disk quota is spent; free some space and --resume",
+            errno.EFBIG: "the file would pass the limit on file sizes (ulimit -f)",
+        }
+        reason = reasons.get(error.errno or 0, os.strerror(error.errno or 0))
+        raise RunDirectoryError(f"{path}: cannot be written: {reason}") from error

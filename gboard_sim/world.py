@@ -1,0 +1,166 @@
+"""An experiment made concrete: its phones, its model, and what passes between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gboard_sim import catalogue
+from gboard_sim.communication import compatibility, schedules
+from gboard_sim.communication.codecs import CODECS
+from gboard_sim.communication.learning_rate import LearningRate
+from gboard_sim.communication.local_plan import ClassWork, LocalPlan
+from gboard_sim.errors import ExperimentError
+from gboard_sim.experiment import Experiment, LearningRateDecay
+from gboard_sim.fleet.mix import load_fleet
+from gboard_sim.fleet.population import Population, populate
+from gboard_sim.fleet.rules import RoundRules
+from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
+from gboard_sim.learning.spec import ModelSpec, load_spec
+from gboard_sim.privacy.claim import Claim, local_gaussian_claim
+from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
+from gboard_sim.records import Codec, Mechanism, Schedule
+
+MINIMUM_SHARE = 0.8
+"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What both halves are built from.
+
+    Attributes:
+        experiment: What was asked.
+        population: The phones.
+        rules: How rounds go.
+        spec: The model's sizes.
+        schedule: When phones upload and how much they train.
+        codec: How an update becomes bytes.
+        optimizer: The server's.
+        server_rate: The server's learning rate for the step that makes a version.
+        claim: What is promised about privacy, None where nothing is.
+        mechanism: What makes updates private.
+    """
+
+    experiment: Experiment
+    population: Population
+    rules: RoundRules
+    spec: ModelSpec
+    schedule: Schedule
+    codec: Codec
+    optimizer: ServerOptimizer
+    server_rate: Callable[[int], float]
+    claim: Claim | None
+    mechanism: Mechanism
+
+
+def build(experiment: Experiment) -> World:
+    """The world of an experiment.
+
+    Raises:
+        ExperimentError: A name or a value that only the catalogues can judge is wrong.
+        CatalogueError: An entry is missing or malformed.
+        IncompatibleError: Schedule, codec, mechanism and weights do not compose.
+    """
+    _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
+    _known("codec.name", experiment.codec.name, CODECS)
+    _known("privacy.mechanism", experiment.privacy.mechanism, ("none", "local_gaussian"))
+    _known("server.optimizer", experiment.server.optimizer, OPTIMIZERS)
+    compatibility.check(
+        experiment.schedule.name,
+        experiment.codec.name,
+        experiment.privacy.mechanism,
+        weights=experiment.server.weights,
+    )
+    mix = load_fleet(experiment.fleet.mix, catalogue.read)
+    protocol = experiment.protocol
+    claim = _claim(experiment)
+    return World(
+        experiment=experiment,
+        population=populate(mix, experiment.fleet.phones, experiment.run.seed),
+        rules=RoundRules(
+            goal=protocol.goal,
+            over_selection=protocol.over_selection,
+            deadline_s=protocol.deadline_s,
+            minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
+            selection_timeout_s=protocol.selection_timeout_s,
+            retry_s=protocol.retry_s,
+        ),
+        spec=_spec(experiment),
+        schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
+        codec=CODECS[experiment.codec.name](),
+        optimizer=_optimizer(experiment),
+        server_rate=_rate(experiment.server.learning_rate, experiment.server.decay).at,
+        claim=claim,
+        mechanism=NoMechanism()
+        if claim is None
+        else LocalGaussian(claim.clip, claim.noise_multiplier, experiment.privacy.seed),
+    )
+
+
+def _known(key: str, name: str, names: Any) -> None:
+    """Refuses a name that its catalogue does not have."""
+    if name not in names:
+        raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
+
+
+def _claim(experiment: Experiment) -> Claim | None:
+    """The privacy claim, None for the mechanism `none`."""
+    privacy = experiment.privacy
+    if privacy.mechanism == "none":
+        return None
+    assert privacy.epsilon is not None
+    assert privacy.clip is not None
+    assert privacy.max_uploads is not None
+    return local_gaussian_claim(
+        epsilon=privacy.epsilon,
+        delta=privacy.delta,
+        clip=privacy.clip,
+        max_uploads=privacy.max_uploads,
+    )
+
+
+def _spec(experiment: Experiment) -> ModelSpec:
+    """The model's sizes, with what the experiment changes of them."""
+    spec = load_spec(experiment.model.name)
+    changes = experiment.model.model_dump(exclude={"name"}, exclude_none=True)
+    if "embedding" in changes and spec.tied:
+        width = "output_dense" if spec.output_dense else "projection"
+        changes[width] = changes["embedding"]
+    return replace(spec, **changes)
+
+
+def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
+    """When phones upload and how much they train."""
+    training = experiment.training
+    try:
+        plan = LocalPlan(
+            classes=classes,
+            batch_size=training.batch_size,
+            learning_rate=_rate(training.learning_rate, training.decay),
+            epochs=training.epochs,
+            steps=training.steps,
+            cap=training.cap,
+            overrides={
+                name: ClassWork(**work.model_dump()) for name, work in training.classes.items()
+            },
+        )
+    except ValueError as error:
+        raise ExperimentError(f"[training] {error}") from error
+    options = experiment.schedule.model_dump(exclude={"name"}, exclude_none=True)
+    try:
+        return schedules.build(experiment.schedule.name, plan, options)
+    except ValueError as error:
+        raise ExperimentError(f"[schedule] {error}") from error
+
+
+def _optimizer(experiment: Experiment) -> ServerOptimizer:
+    """The server's optimiser with its own options."""
+    server = experiment.server
+    try:
+        return OPTIMIZERS[server.optimizer](**server.options)
+    except TypeError as error:
+        raise ExperimentError(f"server.options = {server.options}: {error}") from error
+
+
+def _rate(first: float, decay: LearningRateDecay) -> LearningRate:
+    return LearningRate(first, decay.kind, decay.factor, decay.every)

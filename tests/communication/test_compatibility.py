@@ -1,0 +1,50 @@
+from itertools import product
+
+import pytest
+
+from gboard_sim.communication.codecs import CODECS
+from gboard_sim.communication.compatibility import ENTRIES, check, table
+from gboard_sim.communication.schedules import SCHEDULES
+from gboard_sim.errors import IncompatibleError
+from gboard_sim.privacy.mechanisms import MECHANISMS
+
+WEIGHTS = ("examples", "tokens", "uniform")
+ALLOWED = {"none": set(WEIGHTS), "local_gaussian": {"uniform"}}
+
+
+def test_the_table_has_each_combination_of_the_catalogues_exactly_once():
+    cells = [(cell.schedule, cell.codec, cell.mechanism) for cell in table()]
+    assert sorted(cells) == sorted(product(SCHEDULES, CODECS, MECHANISMS))
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+@pytest.mark.parametrize("codec", sorted(CODECS))
+@pytest.mark.parametrize("schedule", sorted(SCHEDULES))
+def test_each_cell_composes_with_just_the_weights_that_keep_the_claim(
+    schedule, codec, mechanism, weights
+):
+    if weights in ALLOWED[mechanism]:
+        check(schedule, codec, mechanism, weights=weights)
+    else:
+        with pytest.raises(IncompatibleError, match="would leave the phone without noise"):
+            check(schedule, codec, mechanism, weights=weights)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_entry_that_refuses_anything_says_why(entry):
+    assert bool(entry.reason) == (set(entry.weights) != set(WEIGHTS))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "codec", "mechanism"),
+    [("often", "fp32", "none"), ("fixed", "fp8", "none"), ("fixed", "fp32", "hope")],
+)
+def test_what_the_table_does_not_name_is_refused(schedule, codec, mechanism):
+    with pytest.raises(IncompatibleError, match="not in the table"):
+        check(schedule, codec, mechanism, weights="uniform")
+
+
+def test_weights_that_do_not_exist_are_refused_with_those_that_do():
+    with pytest.raises(IncompatibleError, match="must be one of examples, tokens, uniform"):
+        check("fixed", "fp32", "none", weights="lines")

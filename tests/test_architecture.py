@@ -1,0 +1,93 @@
+"""The import direction that README draws, enforced over every import, function-level ones too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "gboard_sim"
+GROUND = {
+    "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "journal", "machine", "progress", "records",
+    "rotation", "runlog", "seeds", "tables", "units",
+}  # fmt: skip
+JOINS = {
+    "simulate",
+    "sweep",
+    "export",
+    "audit",
+    "world",
+    "learners",
+    "summary",
+    "artefacts",
+    "resume",
+}
+PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
+MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
+    "fleet": ({"fleet"}, {"simpy"}),
+    "learning": (
+        {"learning", "keyboard"},
+        {"torch", "onnx", "onnxruntime", "onnxscript", "sentencepiece", "ray", "symspellpy"},
+    ),
+    "communication": ({"communication"}, {"pyarrow", "safetensors"}),
+    "privacy": ({"privacy"}, {"dp_accounting", "scipy", "cryptography"}),
+    "keyboard": ({"keyboard"}, {"onnxruntime", "sentencepiece"}),
+    "report": ({"report"}, {"matplotlib", "jinja2", "pyarrow"}),
+    "bench": (PACKAGES - {"report"}, set()),
+}
+HEAVY = {
+    "simpy", "torch", "onnx", "onnxruntime", "onnxscript", "sentencepiece", "ray", "dp_accounting",
+    "scipy", "cryptography", "matplotlib", "jinja2", "pyarrow", "safetensors", "symspellpy",
+    "typer", "rich",
+}  # fmt: skip
+GROUND_HEAVY = {"checkpoint": {"safetensors"}, "journal": {"pyarrow"}, "runlog": {"pyarrow"}, "tables": {"pyarrow"}}
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of every import in a file."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            plain |= {f"{node.module}.{a.name}" for a in node.names}
+    return plain
+
+
+def ours(name: str) -> str:
+    """The package or module of ours that an import reaches, or nothing."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "gboard_sim" and len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize("package", sorted(path.name for path in ROOT.iterdir() if path.is_dir()))
+def test_a_package_imports_only_itself_and_what_lies_below(package):
+    if package in {"experiments", "__pycache__"}:
+        assert package == "__pycache__" or not list((ROOT / package).rglob("*.py"))
+        return
+    packages, heavy = MAY_IMPORT[package]
+    for path in (ROOT / package).rglob("*.py"):
+        for name in imported(path):
+            assert ours(name) in packages | GROUND | {""}, f"{path} imports {name}"
+            assert name.split(".")[0] not in HEAVY - heavy, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.py")), ids=lambda path: path.stem)
+def test_modules_above_and_below_the_packages_keep_their_floor(path):
+    stem = path.stem
+    for name in imported(path):
+        top = name.split(".")[0]
+        if stem in GROUND:
+            assert ours(name) in GROUND | {""}, f"{path} imports {name}"
+            assert top not in HEAVY - GROUND_HEAVY.get(stem, set()), f"{path} imports {name}"
+        elif stem in JOINS:
+            assert ours(name) in PACKAGES - {"bench", "report"} | GROUND | JOINS | {""}
+            assert top not in HEAVY, f"{path} imports {name}"
+        else:
+            assert stem in {"__init__", "__main__", "cli"}, f"{stem} has no floor"
+
+
+@pytest.mark.parametrize("folder", ["devices", "models"])
+def test_data_folders_hold_no_python(folder):
+    found = list((ROOT.parent / folder).rglob("*.toml"))
+    assert found
+    assert not list((ROOT.parent / folder).rglob("*.py"))
