@@ -44,7 +44,7 @@ class Accounts:
         """Logs sessions whose end is certain.
 
         Args:
-            columns: The columns of `Sessions` but `session`, each of shape [n] or a scalar.
+            columns: The columns of `Sessions` but `session`, each of shape [n].
 
         Returns:
             The sessions' numbers. Shape [n].
@@ -74,14 +74,7 @@ class Accounts:
             return
         parts = self._pending
         self._pending, self._rows = [], 0
-        self._log(
-            Sessions(
-                **{
-                    name: np.concatenate([np.broadcast_to(p[name], len(p["phone"])) for p in parts])
-                    for name in _COLUMNS
-                }
-            )
-        )
+        self._log(Sessions(**{name: np.concatenate([p[name] for p in parts]) for name in _COLUMNS}))
 
 
 class Eligibility:
@@ -121,5 +114,4 @@ def _since(time_s: Floats, hours: int) -> Floats:
     count = np.bincount(hour, minlength=hours + 1)
     into = np.bincount(hour, weights=at_h - hour, minlength=hours + 1)
     before = np.cumsum(count) - count
-    part: Floats = (before + count - into)[:hours]
-    return part
+    return (before + count - into)[:hours].astype(np.float64)

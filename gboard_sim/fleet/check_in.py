@@ -10,6 +10,8 @@ from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.work import Work
 from gboard_sim.records import Flags, Floats, Ints, Schedule
 
+_MOST_ACTS = 4096  # acts worth sorting when a selection may need only the first few (assumed)
+
 
 class CheckIns:
     """The fleet between the server's events: every act of a phone that is not selected.
@@ -42,37 +44,39 @@ class CheckIns:
         """When the next phone acts."""
         return float(self._phones.act_s.min())
 
-    def advance(
-        self, until_s: float, version: int, selection: Selection | None
-    ) -> tuple[float, bool]:
+    def advance(self, until_s: float, version: int, selection: Selection | None) -> float:
         """Works through the acts of phones before `until_s`, or fewer.
 
         Args:
             until_s: Acts at or after this time are left for later.
             version: The server's version, which must hold until then.
-            selection: Where check-ins are accepted; None turns all of them away.
+            selection: Where check-ins are accepted, with fewer phones than its target and none
+                that leaves before `until_s`; None turns all check-ins away.
 
         Returns:
-            The time up to which everything is done, and whether the selection was completed then.
+            The time up to which everything is done; when the selection has become full, the time of
+            the check-in that filled it.
         """
         phones = self._phones
-        due, until_s = self._due(until_s)
-        due = due[np.argsort(phones.act_s[due], kind="stable")]
+        due, until_s = self._due(until_s, accepting=selection is not None)
+        able = ~phones.fresh[due]
+        able[~able] = self._work.has_text(due[~able], phones.act_s[due[~able]])
+        order = np.argsort(phones.act_s[due], kind="stable")
+        due, able = due[order], able[order]
         at_s, fresh = phones.act_s[due], phones.fresh[due]
         lapsed = fresh & phones.retrying[due] & self._lapsed(due, version)
         complete = phones.complete[due] & ~lapsed
-        able = np.ones(len(due), dtype=bool)
-        able[fresh] = complete[fresh] | self._work.has_text(due[fresh], at_s[fresh])
+        able |= complete
         kept = np.where(lapsed, 0, phones.kept[due]).astype(np.int64)
         calls = ~fresh | (able & (complete | self._schedule.uploads(kept)))
 
-        done = False
         if selection is not None:
             rows = np.flatnonzero(calls)
-            last = selection.completed_by(at_s[rows], phones.window_end_s[due[rows]])
-            if last is not None:
-                until_s, done = float(at_s[rows[last]]), True
-                cut = slice(rows[last] + 1)
+            wanted = selection.target - selection.held
+            if len(rows) >= wanted:
+                last = rows[wanted - 1]
+                until_s = float(at_s[last])
+                cut = slice(last + 1)
                 due, at_s, fresh, lapsed = due[cut], at_s[cut], fresh[cut], lapsed[cut]
                 able, calls = able[cut], calls[cut]
 
@@ -87,20 +91,32 @@ class CheckIns:
             self._turn_away(callers, called_s)
             phones.leave_window(due[~calls])
         else:
-            selection.accept(callers, called_s, phones.window_end_s[callers], version)
+            selection.accept(
+                callers,
+                called_s,
+                phones.window_end_s[callers],
+                np.full(len(callers), version),
+            )
             phones.leave_window(due)
-        return until_s, done
+        return until_s
 
-    def _due(self, until_s: float) -> tuple[Ints, float]:
-        """Phones that act before `until_s`, and how far one may go with no phone acting twice."""
+    def _due(self, until_s: float, *, accepting: bool) -> tuple[Ints, float]:
+        """Phones that act before `until_s`, and how far one may go with no phone acting twice.
+
+        While check-ins are accepted, the leaving of a phone that is held counts as an act.
+        """
         phones = self._phones
         due = np.flatnonzero(phones.act_s < until_s)
-        if len(due):
-            earliest_s = float(phones.act_s[due].min())
-            again_s = min(float(phones.then_start_s[due].min()), earliest_s + self._retry_s[0])
-            if again_s < until_s:
-                until_s = again_s
-                due = due[phones.act_s[due] < until_s]
+        if len(due) == 0:
+            return due, until_s
+        act_s = phones.act_s[due]
+        earliest_s = float(act_s.min())
+        then_s = phones.window_end_s if accepting else phones.then_start_s
+        again_s = min(float(then_s[due].min()), earliest_s + self._retry_s[0])
+        if len(due) > _MOST_ACTS:
+            again_s = min(again_s, float(np.partition(act_s, _MOST_ACTS)[_MOST_ACTS]))
+        if earliest_s < again_s < until_s:
+            return due[act_s < again_s], again_s
         return due, until_s
 
     def _lapsed(self, phone: Ints, version: int) -> Flags:

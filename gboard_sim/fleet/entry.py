@@ -154,9 +154,9 @@ class Entry:
             )
         found = {}
         for part in parts:
-            value = table.get(part)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not least <= (value or 0) <= most or value == float("inf"):
+            value: Any = table.get(part)
+            fine = isinstance(value, int | float) and not isinstance(value, bool)
+            if not fine or not least <= float(value) <= most or value == float("inf"):
                 raise CatalogueError(
                     f"{self.file}: {key}.{part} = {value!r} is not allowed: must be a finite "
                     f"number of at least {least:g}" + (f" and at most {most:g}" * (most < 1e300))

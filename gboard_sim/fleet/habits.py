@@ -5,6 +5,7 @@ a window that spans 15:00 counts as two. Everything is drawn from the seed, the 
 calendar day: any day can be generated alone, in any order, for any part of the fleet.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,15 +54,12 @@ class HabitWindows:
         """Windows of some phones, in seconds since 15:00 local."""
         habits = _Habits(self._population.mix.profiles, self._population.profile[phones])
         bed_s, wake_s = self._night(habits, phones, day)
-        signals = intersect(
-            self._charging(habits, phones, day, bed_s, wake_s),
-            self._idle(habits, phones, day, bed_s, wake_s),
-        )
-        windows = intersect(signals, self._unmetered(habits, phones, day))
+        _, woke_s = self._night(habits, phones, day - 1)
+        lot = _Lot(habits, phones, day, bed_s, wake_s, woke_s)
+        windows = intersect(intersect(self._charging(lot), self._idle(lot)), self._unmetered(lot))
         # A phone whose window was cut at 15:00 has settled long before.
         whole = windows.start_s > 0.0
-        settle_s = ticks(habits["settle_s"])[windows.phone] * whole
-        windows = shorten(windows, settle_s)
+        windows = shorten(windows, ticks(habits["settle_s"])[windows.phone] * whole)
         return Intervals(windows.phone + phones[0], windows.start_s, windows.end_s)
 
     def _night(self, habits: "_Habits", phones: Ints, day: int) -> tuple[Floats, Floats]:
@@ -81,95 +79,100 @@ class HabitWindows:
         wake_h = np.clip(bed_h + np.maximum(sleep_h, 0.0), bed_h, 23.0)
         return ticks(bed_h * HOUR_S), ticks(wake_h * HOUR_S)
 
-    def _charging(
-        self, habits: "_Habits", phones: Ints, day: int, bed_s: Floats, wake_s: Floats
-    ) -> Intervals:
+    def _charging(self, lot: "_Lot") -> Intervals:
         """On the charger: through the night, and top-ups at random times by day."""
-        seed = self._seed
+        habits, phones = lot.habits, lot.phones
         share = habits["night_charge_share"] + habits["night_charge_between_sd"] * seeds.normals(
-            seed, "night charge", phones
+            self._seed, "night charge", phones
         )
-        plugged = seeds.uniforms(seed, "night charge/day", phones, day) < np.clip(share, 0.0, 1.0)
-        night = _Drafts(len(phones))
-        night.add(bed_s, np.where(plugged, wake_s, bed_s))
+        draw = seeds.uniforms(self._seed, "night charge/day", phones, lot.day)
+        charging = _Drafts(len(phones))
+        charging.add(lot.bed_s, np.where(draw < share, lot.wake_s, lot.bed_s))
         sigma = habits["top_ups_sigma"]
         rate = habits["top_ups_per_day"] * np.exp(
-            sigma * seeds.normals(seed, "top-ups", phones) - sigma**2 / 2
+            sigma * seeds.normals(self._seed, "top-ups", phones) - sigma**2 / 2
         )
-        self._add_spells(night, habits, "top_up", rate / (2 * _SLOTS), phones, day, bed_s, wake_s)
-        return night.union()
+        self._add_spells(charging, lot, "top_up", rate / (2 * _SLOTS))
+        return charging.union()
 
-    def _idle(
-        self, habits: "_Habits", phones: Ints, day: int, bed_s: Floats, wake_s: Floats
-    ) -> Intervals:
+    def _idle(self, lot: "_Lot") -> Intervals:
         """Untouched: whenever the user neither uses the phone by day nor wakes up to it."""
-        seed = self._seed
+        habits, phones = lot.habits, lot.phones
         use = _Drafts(len(phones))
-        woken = seeds.uniforms(seed, "waking", phones, day) < habits["night_wake_share"]
-        up_s = bed_s + (wake_s - bed_s) * seeds.uniforms(seed, "waking/start", phones, day)
-        use.add(up_s, np.where(woken, up_s + habits["night_wake_h"] * HOUR_S, up_s))
-        always = np.ones(len(phones))
-        self._add_spells(use, habits, "use_spell", always, phones, day, bed_s, wake_s)
+        draw = seeds.uniforms(self._seed, "waking", phones, lot.day)
+        into = seeds.uniforms(self._seed, "waking/start", phones, lot.day)
+        up_s = lot.bed_s + (lot.wake_s - lot.bed_s) * into
+        woken_s = np.where(draw < habits["night_wake_share"], habits["night_wake_h"] * HOUR_S, 0.0)
+        use.add(up_s, up_s + woken_s)
+        self._add_spells(use, lot, "use_spell", np.ones(len(phones)))
         return complement(use.union(), len(phones), DAY_S)
 
-    def _add_spells(
-        self,
-        signal: "_Drafts",
-        habits: "_Habits",
-        kind: str,
-        share: Floats,
-        phones: Ints,
-        day: int,
-        bed_s: Floats,
-        wake_s: Floats,
-    ) -> None:
+    def _add_spells(self, signal: "_Drafts", lot: "_Lot", kind: str, share: Floats) -> None:
         """Adds at most one spell in each slot of the waking hours, with probability `share`.
 
         Spells that began on the day before may last beyond 15:00, so its slots are drawn too.
         """
-        _, woke_s = self._night(habits, phones, day - 1)
-        evening, morning = bed_s / _SLOTS, (DAY_S - wake_s) / _SLOTS
-        slots = [(day, n, n * evening, evening) for n in range(_SLOTS)]
-        slots += [(day, _SLOTS + n, wake_s + n * morning, morning) for n in range(_SLOTS)]
-        before = (DAY_S - woke_s) / _SLOTS
-        slots += [(day - 1, _SLOTS + n, woke_s - DAY_S + n * before, before) for n in range(_SLOTS)]
-        for of_day, slot, low_s, length_s in slots:
-            key = (phones, of_day, slot)
-            here = seeds.uniforms(self._seed, kind, *key) < share
-            start_s = low_s + length_s * seeds.uniforms(self._seed, kind + "/start", *key)
-            normal = seeds.normals(self._seed, kind + "/length", *key)
-            spell_h = habits[kind + "_median_h"] * np.exp(habits[kind + "_sigma"] * normal)
-            signal.add(start_s, np.where(here, start_s + spell_h * HOUR_S, start_s))
+        day, habits = lot.day, lot.habits
+        evening_s, morning_s = lot.bed_s / _SLOTS, (DAY_S - lot.wake_s) / _SLOTS
+        before_s = (DAY_S - lot.woke_s) / _SLOTS
+        for n in range(_SLOTS):
+            for of_day, slot, low_s, length_s in (
+                (day, n, n * evening_s, evening_s),
+                (day, _SLOTS + n, lot.wake_s + n * morning_s, morning_s),
+                (day - 1, _SLOTS + n, lot.woke_s - DAY_S + n * before_s, before_s),
+            ):
+                key = (lot.phones, of_day, slot)
+                here = seeds.uniforms(self._seed, kind, *key) < share
+                start_s = low_s + length_s * seeds.uniforms(self._seed, kind + "/start", *key)
+                normal = seeds.normals(self._seed, kind + "/length", *key)
+                spell_h = habits[kind + "_median_h"] * np.exp(habits[kind + "_sigma"] * normal)
+                signal.add(start_s, np.where(here, start_s + spell_h * HOUR_S, start_s))
 
-    def _unmetered(self, habits: "_Habits", phones: Ints, day: int) -> Intervals:
+    def _unmetered(self, lot: "_Lot") -> Intervals:
         """On Wi-Fi: at home, and by day where the user has it there too."""
-        seed = self._seed
-        at_home = seeds.uniforms(seed, "home wifi", phones) < habits["home_wifi_share"]
-        at_work = seeds.uniforms(seed, "work wifi", phones) < habits["work_wifi_share"]
-        zero = np.zeros(len(phones))
-        home_s = self._away(habits, phones, day, "return_h", _DAY_BEGINS_H, zero)
-        leave_s = self._away(habits, phones, day + 1, "leave_h", _DAY_BEGINS_H - 24.0, zero + DAY_S)
+        habits, phones = lot.habits, lot.phones
+        at_home = seeds.uniforms(self._seed, "home wifi", phones) < habits["home_wifi_share"]
+        at_work = seeds.uniforms(self._seed, "work wifi", phones) < habits["work_wifi_share"]
+        # The evening belongs to the calendar day on which it begins, the morning to the next.
+        home_s = self._away(lot, lot.day, "return_h", _DAY_BEGINS_H, 0.0)
+        leave_s = self._away(lot, lot.day + 1, "leave_h", _DAY_BEGINS_H - 24.0, DAY_S)
+        begin_s, end_s = np.zeros(len(phones)), np.full(len(phones), DAY_S)
         drafts = _Drafts(len(phones))
-        drafts.add(zero, np.where(at_work, home_s, 0.0))
+        drafts.add(begin_s, np.where(at_work, home_s, begin_s))
         drafts.add(home_s, np.where(at_home, leave_s, home_s))
-        drafts.add(leave_s, np.where(at_work, DAY_S, leave_s))
+        drafts.add(leave_s, np.where(at_work, end_s, leave_s))
         return drafts.union()
 
     def _away(
-        self,
-        habits: "_Habits",
-        phones: Ints,
-        day: int,
-        key: str,
-        begins_h: float,
-        otherwise_s: Floats,
+        self, lot: "_Lot", calendar_day: int, key: str, begins_h: float, otherwise_s: float
     ) -> Floats:
         """When the user leaves or returns on a calendar day, or `otherwise_s` on a day at home."""
-        seed = self._seed
-        away = seeds.uniforms(seed, "away", phones, day) < habits["away_day_share"]
-        shift_h = habits["away_within_sd_h"] * seeds.normals(seed, key, phones, day)
-        at_s = np.clip((habits[key] + shift_h - begins_h) * HOUR_S, 0.0, DAY_S)
-        return np.where(away, ticks(at_s), otherwise_s)
+        draw = seeds.uniforms(self._seed, "away", lot.phones, calendar_day)
+        normal = seeds.normals(self._seed, key, lot.phones, calendar_day)
+        at_h = lot.habits[key] + lot.habits["away_within_sd_h"] * normal
+        at_s = np.clip((at_h - begins_h) * HOUR_S, 0.0, DAY_S)
+        return np.where(draw < lot.habits["away_day_share"], ticks(at_s), otherwise_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """Phones whose day is generated together; columns of shape [n], times since 15:00 local.
+
+    Attributes:
+        habits: Their profiles' numbers.
+        phones: The phones.
+        day: The person's day.
+        bed_s: Bedtime.
+        wake_s: Waking.
+        woke_s: Waking on the day before, since that day's 15:00.
+    """
+
+    habits: "_Habits"
+    phones: Ints
+    day: int
+    bed_s: Floats
+    wake_s: Floats
+    woke_s: Floats
 
 
 class _Habits:

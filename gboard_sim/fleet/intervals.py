@@ -83,14 +83,14 @@ def intersect(one: Intervals, other: Intervals) -> Intervals:
 
 def complement(intervals: Intervals, phones: int, end_s: float) -> Intervals:
     """The instants of `[0, end_s)` of phones `0:phones` that lie in none of the intervals."""
-    every, zero = np.arange(phones), np.zeros(phones)
-    start_s = np.concatenate([zero, intervals.end_s])
-    owner = np.concatenate([every, intervals.phone])
-    until_s = np.concatenate([intervals.start_s, zero + end_s])
-    next_owner = np.concatenate([intervals.phone, every])
-    begins = np.lexsort((start_s, owner))
-    ends = np.lexsort((until_s, next_owner))
-    owner, start_s, until_s = owner[begins], start_s[begins], until_s[ends]
+    every, n = np.arange(phones), len(intervals)
+    rows = np.arange(n) + intervals.phone
+    first = np.searchsorted(intervals.phone, np.arange(phones + 1)) + np.arange(phones + 1)
+    owner = np.zeros(n + phones, dtype=np.int64)
+    start_s, until_s = np.zeros(n + phones), np.full(n + phones, end_s)
+    owner[first[:-1]], owner[rows + 1] = every, intervals.phone
+    start_s[rows + 1] = intervals.end_s
+    until_s[rows] = intervals.start_s
     kept = until_s > start_s
     return Intervals(owner[kept], start_s[kept], until_s[kept])
 

@@ -169,26 +169,30 @@ class RoundDesk:
 
     def _attempts(self, batch: Batch, first_session: int) -> list[Attempt]:
         """Each phone's stints, those kept and the new one, if it was completed."""
-        phones, priced = self._phones, batch.priced
+        phones, priced, plans = self._phones, batch.priced, self._work.plans
+        columns = zip(
+            batch.phone.tolist(),
+            self._class[batch.phone].tolist(),
+            phones.payloads[batch.phone].tolist(),
+            phones.stints[batch.phone].tolist(),
+            batch.base.tolist(),
+            priced.trained.tolist(),
+            zip(batch.first.tolist(), batch.last.tolist(), strict=True),
+            batch.tokens.tolist(),
+            priced.began_s[TRAIN].tolist(),
+            priced.began_s[UPLOAD].tolist(),
+            phones.unsent.some(batch.phone).tolist(),
+            strict=True,
+        )
         attempts = []
-        for row, phone in enumerate(batch.phone.tolist()):
-            kind = int(self._class[phone])
-            stints = phones.unsent.kept(phone, self._work.plans, kind)
-            if priced.trained[row]:
-                base = int(batch.base[row])
-                stints.append(
-                    Stint(
-                        phone=phone,
-                        nth=int(phones.stints[phone]),
-                        version=base,
-                        local=self._work.plans[base][kind],
-                        rows=(int(batch.first[row]), int(batch.last[row])),
-                        tokens=int(batch.tokens[row]),
-                        began_s=float(priced.began_s[TRAIN, row]),
-                        ended_s=float(priced.began_s[UPLOAD, row]),
-                    )
-                )
-            nth = int(phones.payloads[phone])
+        for row, column in enumerate(columns):
+            phone, kind, nth, trained_before, base, trained, rows, tokens, began, ended, kept = (
+                column
+            )
+            stints = phones.unsent.kept(phone, plans, kind) if kept else []
+            if trained:
+                local = plans[base][kind]
+                stints.append(Stint(phone, trained_before, base, local, rows, tokens, began, ended))
             attempts.append(Attempt(first_session + row, phone, nth, tuple(stints)))
         return attempts
 

@@ -10,55 +10,55 @@ class Selection:
 
     Attributes:
         target: How many must be held at once for selection to be complete.
-        phone: Held phones, those that have left included. Shape [n].
+        phone: Held phones. Shape [n].
         checked_in_s: When each checked in. Shape [n].
         window_end_s: When each stops being eligible, and so leaves. Shape [n].
         version: The server's version when each checked in. Shape [n].
     """
 
-    def __init__(self, target: int) -> None:
-        self.target = target
+    def __init__(self) -> None:
+        self.target = 0
         self.phone: Ints = np.zeros(0, dtype=np.int64)
         self.checked_in_s: Floats = np.zeros(0)
         self.window_end_s: Floats = np.zeros(0)
         self.version: Ints = np.zeros(0, dtype=np.int64)
 
-    def held(self, at_s: float) -> int:
-        """Phones held at a time."""
-        return int((self.window_end_s > at_s).sum())
+    @property
+    def held(self) -> int:
+        """Phones held."""
+        return len(self.phone)
 
-    def completed_by(self, at_s: Floats, window_end_s: Floats) -> int | None:
-        """The candidate whose acceptance completes the selection, or None.
+    @property
+    def next_departure_s(self) -> float:
+        """When the first of them leaves."""
+        return float(self.window_end_s.min(initial=np.inf))
 
-        A phone is held while it is eligible: those that have left no longer count.
-
-        Args:
-            at_s: Check-ins, in order of time. Shape [n].
-            window_end_s: When each candidate would leave. Shape [n].
-        """
-        leaves_s = np.sort(np.concatenate([self.window_end_s, window_end_s]))
-        left = np.searchsorted(leaves_s, at_s, side="right")
-        held = len(self.phone) + np.arange(1, len(at_s) + 1) - left
-        full = np.flatnonzero(held >= self.target)
-        return int(full[0]) if len(full) else None
-
-    def accept(self, phone: Ints, at_s: Floats, window_end_s: Floats, version: int) -> None:
+    def accept(self, phone: Ints, at_s: Floats, window_end_s: Floats, version: Ints) -> None:
         """Holds phones that checked in. Shape [n] each."""
         self.phone = np.concatenate([self.phone, phone])
         self.checked_in_s = np.concatenate([self.checked_in_s, at_s])
         self.window_end_s = np.concatenate([self.window_end_s, window_end_s])
-        self.version = np.concatenate([self.version, np.full(len(phone), version)])
+        self.version = np.concatenate([self.version, version])
 
-    def split(self, at_s: float) -> tuple["Selection", "Selection"]:
-        """Those that have left by a time, and those still held, the latter in phone order."""
-        gone = self.window_end_s <= at_s
-        stay = np.flatnonzero(~gone)
-        return self._rows(np.flatnonzero(gone)), self._rows(
-            stay[np.argsort(self.phone[stay], kind="stable")]
-        )
+    def depart(self, until_s: float) -> "Selection":
+        """Lets those go whose windows have ended by a time; returns them in order of leaving."""
+        gone = np.flatnonzero(self.window_end_s <= until_s)
+        gone = gone[np.lexsort((self.phone[gone], self.window_end_s[gone]))]
+        left = self._rows(gone)
+        self._keep(np.flatnonzero(self.window_end_s > until_s))
+        return left
+
+    def in_phone_order(self) -> "Selection":
+        """The same phones by number."""
+        return self._rows(np.argsort(self.phone, kind="stable"))
+
+    def _keep(self, rows: Ints) -> None:
+        self.phone, self.checked_in_s = self.phone[rows], self.checked_in_s[rows]
+        self.window_end_s, self.version = self.window_end_s[rows], self.version[rows]
 
     def _rows(self, rows: Ints) -> "Selection":
-        part = Selection(self.target)
-        part.accept(self.phone[rows], self.checked_in_s[rows], self.window_end_s[rows], 0)
-        part.version = self.version[rows]
+        part = Selection()
+        part.accept(
+            self.phone[rows], self.checked_in_s[rows], self.window_end_s[rows], self.version[rows]
+        )
         return part

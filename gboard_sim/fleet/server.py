@@ -82,6 +82,7 @@ class Server:
         self._end_s = stop.days * DAY_S
         # simpy's clock adds up delays and may be off in the last bit; this one is exact.
         self._clock_s = 0.0
+        self._selection = Selection()
         self._closes_s = float("inf")
         self._closed: simpy.Event | None = None
         self._dropouts: list[Dropout] = []
@@ -89,56 +90,61 @@ class Server:
 
     def run(self) -> Steps:
         """Selection and configuration, round after round."""
-        selection = Selection(self._rules.selected)
         opened_s = self._clock_s
         while self.stop_reason is None:
-            yield from self._select(selection, opened_s)
+            yield from self._select(opened_s)
             while self._closed is not None:
-                yield from self._pass(None, self._end_s)
+                yield from self._pass(self._end_s, accepting=False)
             if self.stop_reason is None:
                 if self._clock_s >= self._end_s:
                     self.stop_reason, self.ended_s = "days", self._clock_s
-                elif selection.held(self._clock_s) >= self._rules.minimum:
-                    self._configure(selection)
-                    selection, opened_s = Selection(self._rules.selected), self._clock_s
-        self._release(selection)
+                elif self._selection.held >= self._rules.minimum:
+                    self._configure(self._selection.in_phone_order())
+                    self._selection, opened_s = Selection(), self._clock_s
+        self._log_departures(self._selection, np.full(self._selection.held, self.ended_s))
+        self._accounts.flush()
+        self._wait(self.version)
 
-    def _select(self, selection: Selection, opened_s: float) -> Steps:
+    def _select(self, opened_s: float) -> Steps:
         """Accepts check-ins until enough phones are held at once, or `minimum` at the time-out."""
-        selection.target = self._rules.selected
+        self._selection.target = self._rules.selected
         timeout_s = opened_s + self._rules.selection_timeout_s
         while self.stop_reason is None and self._clock_s < self._end_s:
             if self._clock_s >= timeout_s:
-                selection.target, timeout_s = self._rules.minimum, float("inf")
-            if selection.held(self._clock_s) >= selection.target:
+                self._selection.target, timeout_s = self._rules.minimum, float("inf")
+            if self._selection.held >= self._selection.target:
                 return
-            yield from self._pass(selection, min(timeout_s, self._end_s))
+            yield from self._pass(min(timeout_s, self._end_s), accepting=True)
 
-    def _pass(self, selection: Selection | None, until_s: float) -> Steps:
-        """Lets time pass, up to `until_s`, the close of a round, or a completed selection."""
+    def _pass(self, until_s: float, *, accepting: bool) -> Steps:
+        """Lets time pass, up to `until_s`, a phone's leaving, a close, or a full selection."""
         while self._calendar.known_until_s < self._clock_s + DAY_S:
             self._eligibility.add(self._calendar.extend())
             self._calendar.forget(self._clock_s)
             self._phones.find_windows()
-        until_s = min(until_s, self._closes_s, self._calendar.known_until_s)
+        selection = self._selection
+        until_s = min(
+            until_s, self._closes_s, self._calendar.known_until_s, selection.next_departure_s
+        )
         busy_s = max(self._clock_s, self._check_ins.next_s()) + self._stretch_s
         if self._clock_s < until_s:
-            self._clock_s, _ = self._check_ins.advance(
-                min(until_s, busy_s), self.version, selection
+            self._clock_s = self._check_ins.advance(
+                min(until_s, busy_s), self.version, selection if accepting else None
             )
-        if self._closed is not None and self._clock_s >= min(self._closes_s, self._end_s):
+        closing = self._closed
+        if closing is not None and self._clock_s >= min(self._closes_s, self._end_s):
             self._clock_s = self._closes_s
-            yield self._closed
+        gone = selection.depart(self._clock_s)
+        self._log_departures(gone, gone.window_end_s)
+        if closing is not None and self._clock_s >= self._closes_s:
+            yield closing
         else:
             yield self._env.timeout(max(self._clock_s - self._env.now, 0.0))
 
-    def _configure(self, selection: Selection) -> None:
+    def _configure(self, held: Selection) -> None:
         """Sends the plan to the phones held and starts the reporting of their round."""
-        at_s = self._clock_s
-        gone, held = selection.split(at_s)
-        self._log_departures(gone, gone.window_end_s)
         configured, batch, used = self._desk.configure(
-            held, at_s, self.version, self._accounts.sessions
+            held, self._clock_s, self.version, self._accounts.sessions
         )
         self._accounts.participated(held.checked_in_s)
         self._accounts.write(
@@ -234,12 +240,6 @@ class Server:
             if spent[name] >= limit:
                 return f"budget:{name}"
         return None
-
-    def _release(self, selection: Selection) -> None:
-        """The end of the run: whoever is still held goes home, and all outcomes are awaited."""
-        self._log_departures(selection, np.minimum(selection.window_end_s, self.ended_s))
-        self._accounts.flush()
-        self._wait(self.version)
 
     def _log_departures(self, gone: Selection, ended_s: Floats) -> None:
         """Logs phones that left before they were configured."""

@@ -21,7 +21,7 @@ from gboard_sim.fleet.work import Work
 from gboard_sim.records import Codec, Floats, Ints, Learner, Schedule, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 
-_STRETCH_S = 60.0  # seconds of check-ins worked through together (assumed); never changes a bit
+_STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit
 
 
 @dataclass(frozen=True, slots=True)

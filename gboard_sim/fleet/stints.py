@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Floats, Ints, LocalWork, Stint
+from gboard_sim.records import Flags, Floats, Ints, LocalWork, Stint
 
 _NONE = -1
 _COMPACT_ABOVE = 65_536  # rows below which compaction is not worth a pass (assumed)
@@ -53,6 +53,11 @@ class StintLog:
     def drop(self, phone: Ints) -> None:
         """Forgets all that these phones have kept."""
         self._newest[phone] = _NONE
+
+    def some(self, phone: Ints) -> Flags:
+        """Which phones have kept anything. Shape [n]."""
+        found: Flags = self._newest[phone] != _NONE
+        return found
 
     def kept(self, phone: int, work: dict[int, tuple[LocalWork, ...]], kind: int) -> list[Stint]:
         """The stints that a phone has kept, oldest first.

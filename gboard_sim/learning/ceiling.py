@@ -50,7 +50,12 @@ def ceiling(
         known: Which word ids are in the vocabulary. Shape [W].
         prior: Topic probabilities before the first word, the same for every message, shape [Z], or
             one row each, shape [n, Z]; by default the law's topic shares.
+
+    Raises:
+        ValueError: The text is empty.
     """
+    if len(words) == 0:
+        raise ValueError("the ceiling of an empty text does not exist")
     belief = posterior(law, words, offsets, prior)
     top = np.full((len(words), 3), -1, dtype=np.int32)
     mass = np.zeros((len(words), 3))

@@ -54,6 +54,18 @@ class EvaluationSet:
         """Number of messages."""
         return len(self.offsets) - 1
 
+    def hits(self, shown: npt.NDArray[np.integer[Any]]) -> Flags:
+        """Which of the words shown at each position is the target, by the Gboard rule. [words, k].
+
+        Args:
+            shown: Lexicon ids, -1 for none. Shape [words, k].
+        """
+        return (shown == self.words[:, None]) & self.known[self.words][:, None]
+
+    def recall(self, shown: npt.NDArray[np.integer[Any]]) -> float:
+        """Recall of whatever was shown, by the Gboard rule; see `hits`."""
+        return _mean(self.hits(shown).any(axis=1))
+
 
 @dataclass(frozen=True, slots=True)
 class Recall:
@@ -141,7 +153,7 @@ class Scoring:
         logprob = np.concatenate([part.logprob for part in parts])
         answer = np.concatenate([part.answer for part in parts])
         targets = self._set.words
-        hits = np.where(self._set.known[targets, None], shown == targets[:, None], False)
+        hits = self._set.hits(shown)
         lengths = np.diff(self._set.offsets)
         known = self._set.known[targets]
 

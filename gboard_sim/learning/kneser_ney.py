@@ -92,7 +92,8 @@ class KneserNey:
             seen = find(level.keys, np.where(packed >= 0, packed * self.symbols.base + text, -1))
             backed_off = np.where(after >= 0, self.left_over[depth][after], 1.0) * result
             result = np.where(seen >= 0, self.probability[depth][seen], backed_off)
-        return np.log(result)
+        logarithm: Floats = np.log(result)
+        return logarithm
 
     def top(self, words: Words, offsets: Ints, k: int = 3) -> Words:
         """The `k` most probable vocabulary words at every position of a text, best first.
@@ -116,9 +117,7 @@ class KneserNey:
         chosen = np.where(best >= 0, self.symbols.vocabulary[best], np.int32(-1))
         return chosen.astype(np.int32)[at]
 
-    def _merge(
-        self, depth: int, after: Ints, best: Ints, score: Floats
-    ) -> tuple[Ints, Floats]:
+    def _merge(self, depth: int, after: Ints, best: Ints, score: Floats) -> tuple[Ints, Floats]:
         """The best words after contexts, given the best words after the shorter contexts.
 
         Args:

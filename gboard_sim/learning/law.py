@@ -1,5 +1,6 @@
-"""The synthetic law of language: an exact probability for every next word, so that the best
-possible recall can be computed and a trained model measured against it.
+"""The synthetic law of language, which knows the exact probability of every next word.
+
+So the best possible recall can be computed and a trained model measured against it.
 
 A user has a mixture of topics, drawn from a Dirichlet distribution. A message has one topic, drawn
 from its user's mixture, and a length that does not depend on the topic. Each word follows the word
@@ -14,15 +15,12 @@ shows only in the whole of a message. It is not English, though it is built on E
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from gboard_sim.errors import CatalogueError
+from gboard_sim.catalogue import locate
+from gboard_sim.learning.law_factors import Factors
 from gboard_sim.records import Floats
-
-_ARRAYS = "law.npz"
-_WORDS = "words.txt"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +44,27 @@ class Law:
     class_after: Floats
     word_in: Floats
 
+    @classmethod
+    def of(cls, factors: Factors) -> "Law":
+        """The law of its factors: P_z(w | k) is P(w | k) exp(tilt_z(w)), scaled to sum to one."""
+        return cls(
+            factors.words,
+            _normalised(factors.topic_share),
+            factors.concentration,
+            _normalised(factors.length_share),
+            _normalised(factors.class_after),
+            _normalised(factors.word_in * np.exp(factors.tilt)[:, None, :]),
+        )
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> "Law":
+        """The law of a folder that `law_from_bigrams` wrote, by default the one that ships.
+
+        Raises:
+            CatalogueError: A file is missing or damaged, or the shapes do not agree.
+        """
+        return cls.of(Factors.read(locate("models", "law") if folder is None else folder))
+
     @property
     def start(self) -> int:
         """The id of `<s>`, which comes before the first word of every message."""
@@ -56,100 +75,8 @@ class Law:
         following: Floats = np.matmul(self.class_after[previous], self.word_in)
         return following
 
-    @classmethod
-    def tilted(
-        cls,
-        *,
-        words: tuple[str, ...],
-        topic_share: Floats,
-        concentration: float,
-        length_share: Floats,
-        class_after: Floats,
-        word_in: Floats,
-        tilt: Floats,
-    ) -> "Law":
-        """The law whose topics tilt common classes: P_z(w | k) is P(w | k) exp(tilt_z(w)), scaled.
-
-        Args:
-            words: The words. Length W.
-            topic_share: Positive, any scale. Shape [Z].
-            concentration: Of the users' mixtures.
-            length_share: Any scale. Shape [cap + 1].
-            class_after: Positive, rows of any scale. Shape [W + 1, K].
-            word_in: The classes without a topic, rows of any scale. Shape [K, W].
-            tilt: Logarithms of what a topic multiplies words by. Shape [Z, W].
-        """
-        return cls(
-            words,
-            _normalised(topic_share),
-            concentration,
-            _normalised(length_share),
-            _normalised(class_after),
-            _normalised(word_in * np.exp(tilt.astype(np.float64))[:, None, :]),
-        )
-
-    @classmethod
-    def load(cls, folder: Path) -> "Law":
-        """The law of a folder such as `models/law`, as `law_from_bigrams` writes it.
-
-        Raises:
-            CatalogueError: A file is missing or damaged, or the shapes do not agree.
-        """
-        try:
-            words = tuple((folder / _WORDS).read_text(encoding="utf-8").split())
-            with np.load(folder / _ARRAYS, allow_pickle=False) as read:
-                arrays = {name: read[name].astype(np.float64) for name in read.files}
-            law = cls.tilted(
-                words=words,
-                topic_share=arrays["topic_share"],
-                concentration=float(arrays["concentration"]),
-                length_share=arrays["length_share"],
-                class_after=arrays["class_after"],
-                word_in=arrays["word_in"],
-                tilt=arrays["tilt"],
-            )
-        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-            raise CatalogueError(
-                f"{folder}: not a law: {error}; it needs {_WORDS} and {_ARRAYS} as "
-                "`python -m gboard_sim.learning.law_from_bigrams` writes them"
-            ) from error
-        topics, classes, width = law.word_in.shape
-        if (len(words), topics, (width + 1, classes)) != (
-            width,
-            len(law.topic_share),
-            law.class_after.shape,
-        ):
-            raise CatalogueError(
-                f"{folder}: {len(words)} words, {len(law.topic_share)} topics, class_after "
-                f"{law.class_after.shape} and word_in {law.word_in.shape} do not agree"
-            )
-        return law
-
-
-def write(
-    folder: Path,
-    *,
-    words: tuple[str, ...],
-    topic_share: Floats,
-    concentration: float,
-    length_share: Floats,
-    class_after: Floats,
-    word_in: Floats,
-    tilt: Floats,
-) -> None:
-    """Write what `Law.tilted` takes into a folder, rounded to the precision that is shipped."""
-    (folder / _WORDS).write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
-    np.savez_compressed(
-        folder / _ARRAYS,
-        topic_share=topic_share,
-        concentration=np.float64(concentration),
-        length_share=length_share,
-        class_after=class_after.astype(np.float32),
-        word_in=word_in.astype(np.float32),
-        tilt=tilt.astype(np.float32),
-    )
-
 
 def _normalised(weights: Floats) -> Floats:
     """Weights scaled so that the last axis sums to one."""
-    return weights / weights.sum(axis=-1, keepdims=True)
+    shares: Floats = weights / weights.sum(axis=-1, keepdims=True)
+    return shares

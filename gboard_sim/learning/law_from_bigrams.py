@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.learning.law import write
+from gboard_sim.learning.law_factors import Factors
 from gboard_sim.records import Floats
 
 SOURCE = "frequency_bigramdictionary_en_243_342.txt"
@@ -63,7 +63,9 @@ def frequent_words(bigrams: Iterable[Bigram], left_out: set[str], size: int) -> 
         for word in first.keys() & second.keys()
         if word.isascii() and word.isalpha() and (len(word) > 1 or word in "ai")
     ]
-    ranked = sorted(set(usable) - left_out, key=lambda word: (-min(first[word], second[word]), word))
+    ranked = sorted(
+        set(usable) - left_out, key=lambda word: (-min(first[word], second[word]), word)
+    )
     return tuple(ranked[:size])
 
 
@@ -112,8 +114,7 @@ def build(folder: Path) -> None:
     word_in = word_in / word_in.sum(axis=1, keepdims=True) + WORD_FLOOR
     length_share = np.zeros(LENGTHS[1] + 1)
     length_share[LENGTHS[0] :] = 1.0
-    write(
-        folder,
+    Factors(
         words=words,
         topic_share=np.ones(TOPICS),
         concentration=CONCENTRATION,
@@ -121,7 +122,7 @@ def build(folder: Path) -> None:
         class_after=np.vstack([class_after, start]),
         word_in=word_in,
         tilt=seeds.stream(SEED, "law/tilt").normal(0.0, TILT, (TOPICS, len(words))),
-    )
+    ).write(folder)
 
 
 if __name__ == "__main__":

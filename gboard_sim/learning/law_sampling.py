@@ -19,15 +19,15 @@ class MessageCounts:
 
     Attributes:
         mean: Mean before clipping.
-        sigma: Standard deviation of the logarithm; 0 gives every user the mean.
-        least: Fewest messages of a user.
-        most: Most messages of a user.
+        sigma: Standard deviation of the logarithm (0.8 is assumed); 0 gives every user the mean.
+        least: Fewest messages of a user (assumed).
+        most: Most messages of a user (assumed).
     """
 
     mean: float
-    sigma: float
-    least: int
-    most: int
+    sigma: float = 0.8
+    least: int = 10
+    most: int = 1000
 
     def draw(self, users: int, seed: int) -> Ints:
         """The message counts of users 0 to `users` - 1. Shape [users]."""
@@ -97,4 +97,5 @@ def _pick(shares: Floats, row: Ints, uniform: Floats) -> Ints:
     rows, choices = shares.shape
     column = (np.cumsum(shares, axis=1) + np.arange(rows)[:, None]).ravel()
     at = np.searchsorted(column, row + uniform, side="right") - row * choices
-    return np.clip(at, 0, choices - 1)
+    picked: Ints = np.minimum(at, choices - 1)
+    return picked

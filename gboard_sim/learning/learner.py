@@ -8,6 +8,7 @@ the fleet calls; nothing here depends on how soon a worker answers, so neither d
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,11 @@ class FederatedLearner:
         checkpoint_every: Versions between checkpoints; 0 for none.
         checkpoint: Called with the state of every version that is due, once it is settled.
         state: Where to start.
+
+    Attributes:
+        answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured.
+        recall_at_3: Of the newest validation evaluation; None before the first.
+        waited_s: Wall seconds spent in here, waiting for workers or adding up.
     """
 
     def __init__(
@@ -112,6 +118,7 @@ class FederatedLearner:
         self._outcomes: dict[int, Outcome] = {}
         self._measures: dict[int, Measure] = {}
         self.recall_at_3: float | None = None
+        self.waited_s = 0.0
         if state.version == 0:
             self._settled = -1
             self._made[0] = _Made({}, Outcome(0), state)
@@ -184,6 +191,7 @@ class FederatedLearner:
 
     def _pump(self, *, waiting: bool, dispatch: bool = True) -> None:
         """Start what can start, take in what is done, and settle what can be settled."""
+        began = perf_counter()
         if dispatch:
             self._dispatch()
         for (kind, at, number), result in self._pool.finished(waiting=waiting):
@@ -193,6 +201,7 @@ class FederatedLearner:
         self._settle()
         if dispatch:
             self._dispatch()
+        self.waited_s += perf_counter() - began
 
     def _dispatch(self) -> None:
         """Give every idle worker a job: the next version first, then scoring, then later ones."""

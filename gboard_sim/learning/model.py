@@ -65,10 +65,13 @@ class Tape(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One token's pass through the cell, each of shape [B, width]; see `Tape`."""
+    """One token's pass through the cell, each of shape [B, width]; see `Tape`.
+
+    The CIFG's input gate is left out: 1 - f is taken of all tokens at once.
+    """
 
     forget: Tensor
-    input: Tensor
+    input: Tensor | None
     output: Tensor
     candidate: Tensor
     squashed: Tensor
@@ -81,9 +84,9 @@ def time_major(values: Tensor) -> Tensor:
     return values.t().reshape(-1, 1)
 
 
-def by_time(values: Tensor, length: int) -> tuple[Tensor, ...]:
-    """[T * B, width] as T pieces of [B, width]."""
-    return torch.split(values, values.shape[0] // length)
+def by_time(values: Tensor, length: int) -> Tensor:
+    """[T * B, width] as [T, B, width]."""
+    return values.view(length, values.shape[0] // length, values.shape[1])
 
 
 def advance(spec: ModelSpec, gates: Tensor, before: Tensor) -> Step:
@@ -94,12 +97,13 @@ def advance(spec: ModelSpec, gates: Tensor, before: Tensor) -> Step:
     parts = torch.split(gates, spec.units, dim=1)
     forget, output, candidate = parts[0].sigmoid(), parts[-2].sigmoid(), parts[-1].tanh()
     if spec.cell == "cifg":
+        entering = None
         state = candidate + forget * (before - candidate)
     else:
-        input_gate = parts[1].sigmoid()
-        state = forget * before + input_gate * candidate
+        entering = parts[1].sigmoid()
+        state = forget * before + entering * candidate
     squashed = state.tanh()
-    return Step(forget, input_gate, output, candidate, squashed, output * squashed, state)
+    return Step(forget, entering, output, candidate, squashed, output * squashed, state)
 
 
 def project(parameters: Parameters, cell: Tensor) -> Tensor:
@@ -130,12 +134,14 @@ def unroll(spec: ModelSpec, parameters: Parameters, inputs: Tensor, reset: Tenso
         steps.append(step)
         outs.append(out)
     fed_back, before = (torch.cat(column) for column in zip(*entered, strict=True))
+    forget = torch.cat([step.forget for step in steps])
+    entering = [step.input for step in steps if step.input is not None]
     return Tape(
         embedded=embedded,
         fed_back=fed_back,
         before=before,
-        forget=torch.cat([step.forget for step in steps]),
-        input=torch.cat([step.input for step in steps]),
+        forget=forget,
+        input=torch.cat(entering) if entering else 1 - forget,
         output=torch.cat([step.output for step in steps]),
         candidate=torch.cat([step.candidate for step in steps]),
         squashed=torch.cat([step.squashed for step in steps]),

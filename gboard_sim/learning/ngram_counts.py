@@ -113,6 +113,8 @@ class Level:
 
 def find(column: Ints, wanted: Ints) -> Ints:
     """Where each of `wanted` stands in an ascending column, or -1. Shape of `wanted`."""
+    if len(column) == 0:
+        return np.full_like(wanted, -1)
     at = np.minimum(np.searchsorted(column, wanted), len(column) - 1)
     return np.where(column[at] == wanted, at, -1)
 
@@ -136,8 +138,9 @@ def levels(symbols: Symbols, words: Words, offsets: Ints, order: int) -> tuple[L
     for depth in range(order - 2, -1, -1):
         # What follows <s> at this depth has no symbol before it: its own count stands.
         from_start = (packed[depth] // base ** max(depth - 1, 0) == base - 1) & (depth > 0)
-        started, often = np.unique(_seen(packed[depth], text, base)[from_start[packed[depth] >= 0]],
-                                   return_counts=True)
+        started, often = np.unique(
+            _seen(packed[depth], text, base)[from_start[packed[depth] >= 0]], return_counts=True
+        )
         extended, kinds = np.unique(found[-1].keys % base ** (depth + 1), return_counts=True)
         keys = np.concatenate([started, extended])
         counts = np.concatenate([often, kinds])

@@ -14,7 +14,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
 from gboard_sim.errors import InvariantError
-from gboard_sim.learning.workshop import Job, Result, Workshop
+from gboard_sim.learning.jobs import Job, Result
+from gboard_sim.learning.workshop import Workshop
 
 MOST_DEATHS = 3
 """Deaths of workers on one job before the run gives up (assumed)."""

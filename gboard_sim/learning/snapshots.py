@@ -17,7 +17,6 @@ class Snapshots:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._oldest = 0
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -40,7 +39,7 @@ class Snapshots:
         return mapped
 
     def forget_before(self, version: int) -> None:
-        """Remove every version older than this one."""
+        """Remove every version older than this one but version 0, with which the last compares."""
         for old in self._folder.glob("*.npy"):
-            if int(old.stem) < version:
+            if 0 < int(old.stem) < version:
                 old.unlink()

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim import seeds
+from gboard_sim import catalogue, seeds
 from gboard_sim.experiment import Evaluation
 from gboard_sim.experiment import Text as Settings
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning import arrival
-from gboard_sim.learning.corpus import Corpus, arrange
+from gboard_sim.learning.corpus import Corpus, WordIds, arrange
 from gboard_sim.learning.corpus_reader import read_corpus
 from gboard_sim.learning.evaluation import EvaluationSet
 from gboard_sim.learning.law import Law
+from gboard_sim.learning.law_sampling import MessageCounts, sample
 from gboard_sim.learning.text_store import RowSet, TextRows, TextStore, build_store
 from gboard_sim.learning.tokenizer_training import Vocabulary, train_vocabulary
 from gboard_sim.learning.user_sets import UserSets, divide, later
@@ -22,6 +23,12 @@ from gboard_sim.units import DAY_S
 SPARE_USERS = 1.1
 """Synthetic users drawn per user expected to be needed: the sets' sizes vary by chance (assumed;
 a fleet of 20 phones and one of a million both fit)."""
+
+MESSAGES_SIGMA = 0.6
+"""Sigma of the lognormal number of a synthetic user's messages (assumed: milder than real text)."""
+
+MOST_MESSAGES = 1000
+"""Most messages of a synthetic user: the cap of Reddi et al. (ICLR 2021)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class PreparedText:
         sets: Which users are public, training, validation and test.
         law: The law that the text was drawn from, None for real text.
         vocabulary: The tokenizer and the public word list.
+        word_ids: Lexicon id of each word in the list. Shape [listed words].
         known: Which lexicon words are in the public word list. Shape [lexicon].
         store: The rows as tokens.
         typing: The rows that phones may train on, as the fleet sees them.
@@ -42,6 +50,7 @@ class PreparedText:
     sets: UserSets
     law: Law | None
     vocabulary: Vocabulary
+    word_ids: WordIds
     known: Flags
     store: TextStore
     typing: Typing
@@ -91,7 +100,7 @@ def prepare(
     Raises:
         CorpusError: The text cannot be used, or has fewer training users than there are phones.
     """
-    law = Law.load() if settings.source == "synthetic" else None
+    law = Law.load(catalogue.locate("models", "law")) if settings.source == "synthetic" else None
     if law is None:
         corpus = read_corpus(settings.source, skip_bad_lines=settings.skip_bad_lines).corpus
     else:
@@ -111,7 +120,8 @@ def prepare(
         size=settings.vocabulary,
     )
     known = np.zeros(len(corpus.lexicon), np.bool_)
-    known[corpus.ids_of(vocabulary.words)] = True
+    word_ids = corpus.ids_of(vocabulary.words)
+    known[word_ids] = True
     table = Tokenizer(vocabulary.model).table(corpus.lexicon)
     store = build_store(corpus, sets, fleet, table, later(corpus, settings.held_out_share))
     return PreparedText(
@@ -119,6 +129,7 @@ def prepare(
         sets=sets,
         law=law,
         vocabulary=vocabulary,
+        word_ids=word_ids,
         known=known,
         store=store,
         typing=Typing(
@@ -135,7 +146,10 @@ def _drawn(law: Law, settings: Settings, phones: int, seed: int) -> Corpus:
     """A corpus from the law, with as many users as leave one for every phone."""
     taken = settings.public_share + settings.validation_share + settings.test_share
     users = int(np.ceil(SPARE_USERS * phones / (1.0 - taken))) + 20
-    text = law.sample(users=users, mean_messages=settings.messages_per_user, seed=seed)
+    counts = MessageCounts(
+        settings.messages_per_user, MESSAGES_SIGMA, least=1, most=MOST_MESSAGES
+    )
+    text = sample(law, users, counts, seed)
     return arrange(
         source="the synthetic law",
         lexicon=law.words,

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.graphs import Graphs
 from gboard_sim.learning.onnxruntime_trainer import OnnxRuntimeTrainer
-from gboard_sim.learning.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.spec import ModelSpec
 from gboard_sim.learning.text_store import RowSet, TextRows, open_rows
@@ -50,9 +49,14 @@ class Workshop:
     seed: int
 
     @cached_property
+    def tokens(self) -> int:
+        """Token ids V."""
+        return Tokenizer(self.vocabulary.model).size
+
+    @cached_property
     def trainer(self) -> Trainer:
         """The trainer; torch is imported only if it was asked for."""
-        size = Tokenizer(self.vocabulary.model).size
+        size = self.tokens
         if self.trainer_name == "onnxruntime":
             return OnnxRuntimeTrainer(self.spec, size, self.graphs)
         from gboard_sim.learning.torch_trainer import TorchTrainer  # noqa: PLC0415
@@ -66,6 +70,8 @@ class Workshop:
             special = np.full(SPECIAL, -1, np.int32)
             words = np.concatenate([special, self.word_ids])
             return WholeWordScorer(self.trainer, self.spec.lane, words)
+        from gboard_sim.learning.piece_word_scorer import PieceWordScorer
+
         return PieceWordScorer(self.spec, self.vocabulary, self.word_ids)
 
     def rows(self, name: RowSet) -> TextRows:

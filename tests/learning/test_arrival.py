@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,7 +14,7 @@ def firsts(sizes):
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def habit(first, days=7.0, history_days=0.0, offset_h=0.0, seed=1):
+def habit(first, *, days=7.0, history_days=0.0, offset_h=0.0, seed=1):
     return arrival.habit(
         first,
         days=days,
@@ -22,7 +24,7 @@ def habit(first, days=7.0, history_days=0.0, offset_h=0.0, seed=1):
     )
 
 
-def compressed(first, recorded_s, days=7.0, history_days=0.0, offset_h=0.0, seed=1):
+def compressed(first, recorded_s, *, days=7.0, history_days=0.0, offset_h=0.0, seed=1):
     return arrival.compressed(
         first,
         recorded_s,
@@ -34,7 +36,7 @@ def compressed(first, recorded_s, days=7.0, history_days=0.0, offset_h=0.0, seed
 
 
 def ascends_within_phones(first, at_s):
-    return all((np.diff(at_s[a:b]) >= 0).all() for a, b in zip(first[:-1], first[1:], strict=True))
+    return all((np.diff(at_s[a:b]) >= 0).all() for a, b in pairwise(first))
 
 
 def test_at_start_is_time_zero():
@@ -59,7 +61,10 @@ def test_recorded_without_times_is_refused_with_counts():
 def test_moments_lie_in_whole_days_and_ascend_within_each_phone(sizes, history_days):
     first = firsts(sizes)
     times = np.arange(first[-1]) * 5000.0
-    for at_s in (habit(first, 2.5, history_days), compressed(first, times, 2.5, history_days)):
+    for at_s in (
+        habit(first, days=2.5, history_days=history_days),
+        compressed(first, times, days=2.5, history_days=history_days),
+    ):
         assert at_s.shape == (first[-1],)
         assert ((at_s >= 0.0) & (at_s < 3 * DAY_S)).all()
         assert ascends_within_phones(first, at_s)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,7 @@ def test_gathered_messages_and_their_counts_equal_a_loop(messages, data):
     wanted = wanted if corpus.messages else []
     words, offsets = corpus.gather(np.array(wanted, np.int64))
     rows = as_rows(corpus)
-    pieces = [words[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    pieces = [words[a:b].tolist() for a, b in pairwise(offsets)]
     assert pieces == [rows[m][2] for m in wanted]
     expected = [sum(rows[m][2].count(word) for m in wanted) for word in range(len(LEXICON))]
     assert corpus.counts(np.array(wanted, np.int64)).tolist() == expected

@@ -1,4 +1,5 @@
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,9 +81,7 @@ def test_rows_are_the_users_messages_in_order_of_time(store, tokenizer, name, us
             assert tokens.tolist() == tokenizer.encode([LEXICON[w] for w in words]).tolist()
             assert rows.lengths()[row] == len(tokens)
             assert rows.later[row] == LATER[message]
-    for word, (begin, end) in enumerate(
-        zip(rows.word_begins[:-1], rows.word_begins[1:], strict=True)
-    ):
+    for word, (begin, end) in enumerate(pairwise(rows.word_begins)):
         encoded = tokenizer.encode([LEXICON[rows.words[word]]])
         assert rows.tokens[begin:end].tolist() == encoded.tolist()
 

@@ -69,7 +69,7 @@ def test_word_list_of_a_piece_model_is_the_most_frequent_words_it_can_spell(kind
 
 def test_unigram_pieces_are_learned_from_running_text():
     # From a list of distinct words sentencepiece would not see that `the` is frequent.
-    messages = [f"the {a}{b}" for a in "bcdfghk" for b in ("ad", "og", "um", "ix")]
+    messages = [f"see the {a}{b}" for a in "bcdfghk" for b in ("ad", "og", "um", "ix")]
     public = np.arange(len(messages))
     vocabulary = train_vocabulary(corpus_of(messages), public, kind="unigram", size=40)
     assert len(Tokenizer(vocabulary.model).encode(["the"])) == 1

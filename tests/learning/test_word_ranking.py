@@ -32,7 +32,7 @@ def vocabulary_of(count, size):
     return train_vocabulary(corpus, np.arange(len(typed)), kind="unigram", size=size)
 
 
-VOCABULARY = vocabulary_of(count=200, size=40)
+VOCABULARY = vocabulary_of(count=200, size=28)
 TOKENIZER = Tokenizer(VOCABULARY.model)
 TREE = grow(TOKENIZER, VOCABULARY.words)
 

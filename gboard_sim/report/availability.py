@@ -1,0 +1,77 @@
+"""When phones were there: by the hour of their own day, and over the run."""
+
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import FixedLocator
+
+from gboard_sim.records import Floats
+from gboard_sim.report import quantity
+from gboard_sim.report.contents import Contents, FleetFacts
+from gboard_sim.report.drawing import POINTS, series, upright
+from gboard_sim.report.figure import Figure, Panel
+from gboard_sim.report.palette import BLUE, STONE
+
+
+def figure(contents: Contents) -> Figure:
+    """The figure."""
+    fleet = contents.fleet
+    day = fleet.eligible_by_local_hour
+    busiest, quietest = int(day.argmax()), int(day.argmin())
+    swing = f", {day.max() / day.min():.1f} to 1" if day.min() > 0 else ""
+    extremes = (
+        f"most phones are eligible from {busiest} to {busiest + 1} h, "
+        f"{quantity.share(day[busiest] / fleet.phones)} of the fleet, fewest from "
+        f"{quietest} to {quietest + 1} h, {quantity.share(day[quietest] / fleet.phones)}{swing}"
+    )
+    begun = fleet.participants_by_hour
+    return Figure(
+        name="availability",
+        title="Availability",
+        caption=(
+            "A phone is eligible while it is idle, charging and on an unmetered network. "
+            f"By the clock on the phone, {extremes}. {quantity.count(begun.sum())} sessions were "
+            "configured in the run"
+            + (f", at most {quantity.count(begun.max())} in one hour." if begun.size else ".")
+        ),
+        panels=(
+            Panel(f"24 bars: {extremes}.", partial(_by_clock, fleet=fleet)),
+            Panel(
+                "Two curves over the simulated days: phones eligible, "
+                f"{quantity.count(_mean(fleet.eligible_by_hour))} in the mean; sessions begun in "
+                f"each hour, {quantity.count(_mean(begun))} in the mean.",
+                partial(_over_run, fleet=fleet),
+            ),
+        ),
+    )
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if values.size else 0.0
+
+
+def _by_clock(figure: FigureBase, fleet: FleetFacts) -> None:
+    (axes,) = upright(figure, ["phones eligible, % of the fleet"], "hour on the phone's clock")
+    percent = 100 * fleet.eligible_by_local_hour / fleet.phones
+    axes.bar(np.arange(24) + 0.5, percent, width=0.86, color=BLUE.light)
+    axes.set_xlim(0, 24)
+    axes.xaxis.set_major_locator(FixedLocator([0, 6, 12, 18, 24]))
+
+
+def _over_run(figure: FigureBase, fleet: FleetFacts) -> None:
+    top, bottom = upright(figure, ["phones eligible", "sessions begun in each hour"], "simulated days")
+    _hours(top, fleet.eligible_by_hour, BLUE.light)
+    _hours(bottom, fleet.participants_by_hour, STONE.light)
+
+
+def _hours(axes: Axes, values: Floats, color: str) -> None:
+    """Values of successive hours, as steps while they can be told apart."""
+    edges = np.arange(len(values) + 1) / 24
+    if 0 < len(values) <= POINTS:
+        axes.stairs(values, edges, fill=True, color=color, linewidth=0)
+    else:
+        series(axes, edges[:-1], values, color)
+    axes.set_xlim(0, max(edges[-1], 1 / 24))
+    axes.set_ylim(bottom=0)

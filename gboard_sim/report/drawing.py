@@ -1,0 +1,178 @@
+"""How figures look: the house style, axes in it, and series of any length."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from gboard_sim.records import Floats
+from gboard_sim.report.palette import MUTED, PAPER, RULE, TEXT
+
+FONT = "DejaVu Sans"
+"""What matplotlib measures text with; readers see their own system's font, which is narrower."""
+
+MONOSPACE = "DejaVu Sans Mono"
+
+SMALL = 10.5
+"""Font size of labels beside a mark, in pixels at a panel's natural size."""
+
+STYLE: Mapping[str, Any] = {
+    "font.family": FONT,
+    "font.size": 11,
+    "text.color": TEXT.light,
+    "text.parse_math": False,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": TEXT.light,
+    "axes.titlepad": 9,
+    "axes.labelcolor": MUTED.light,
+    "axes.labelsize": 11,
+    "axes.edgecolor": RULE.light,
+    "axes.facecolor": "none",
+    "axes.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": RULE.light,
+    "grid.linewidth": 0.8,
+    "xtick.color": RULE.light,
+    "xtick.labelcolor": MUTED.light,
+    "xtick.major.size": 4,
+    "ytick.color": RULE.light,
+    "ytick.labelcolor": MUTED.light,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",
+}
+"""Matplotlib's settings, over its defaults."""
+
+POINTS = 300
+"""Points up to which a series is drawn whole; a longer one becomes a median and a range."""
+
+_FEW = 40  # points up to which each is marked (assumed: further on the marks touch)
+
+
+def upright(figure: FigureBase, titles: Sequence[str], xlabel: str) -> list[Axes]:
+    """Axes above each other that share what runs from left to right."""
+    stack = figure.subplots(len(titles), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, title in zip(stack, titles, strict=True):
+        axes.set_title(title)
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.tick_params(axis="x", length=0)
+    stack[-1].set_xlabel(xlabel)
+    stack[-1].tick_params(axis="x", length=4)
+    return list(stack)
+
+
+def lying(
+    figure: FigureBase, title: str, rows: Sequence[str], *, monospace: bool = False
+) -> Axes:
+    """Axes with one named row for each thing compared, the first on top."""
+    axes = figure.subplots()
+    axes.set_title(title)
+    axes.set_yticks(
+        range(len(rows)),
+        rows,
+        color=TEXT.light,
+        fontfamily=MONOSPACE if monospace else FONT,
+        parse_math=False,
+    )
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    return axes
+
+
+def beside(axes: Axes, x: float, y: float, text: str, color: str = MUTED.light) -> None:
+    """A small label just right of a mark."""
+    axes.annotate(
+        text,
+        (x, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        color=color,
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
+def series(axes: Axes, x: Floats, y: Floats, color: str) -> None:
+    """A series: point by point while there are few, else the median and range of each stretch."""
+    x, y = _finite(x, y)
+    if len(x) <= POINTS:
+        marker = "o" if len(x) <= _FEW else ""
+        axes.plot(x, y, color=color, marker=marker, markersize=4, markeredgewidth=0)
+        return
+    x, low, middle, high = stretches(x, y)
+    axes.fill_between(x, low, high, color=color, alpha=0.22, linewidth=0)
+    axes.plot(x, middle, color=color)
+
+
+def points(axes: Axes, x: Floats, y: Floats, color: str) -> None:
+    """Separate values: a dot each while there are few, else the median and range of stretches."""
+    x, y = _finite(x, y)
+    if len(x) <= POINTS:
+        axes.plot(x, y, color=color, linestyle="", marker="o", markersize=4, markeredgewidth=0)
+    else:
+        series(axes, x, y, color)
+
+
+def stretches(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """A long series in `POINTS` runs of neighbours, about equally many in each.
+
+    Args:
+        x: Ascending. Shape [n].
+        y: Finite. Shape [n].
+
+    Returns:
+        The median `x`, and the least, median and greatest `y`, of each. Shape [POINTS] each.
+    """
+    runs = [
+        (np.median(part_x), part_y.min(), np.median(part_y), part_y.max())
+        for part_x, part_y in zip(
+            np.array_split(x, POINTS), np.array_split(y, POINTS), strict=True
+        )
+    ]
+    middle_x, low, middle, high = np.array(runs, dtype=np.float64).T
+    return middle_x, low, middle, high
+
+
+def spread(positions: Floats, gap: float) -> Floats:
+    """Heights for labels near their marks, in order, at least `gap` apart. Shape [n]."""
+    order = np.argsort(positions, kind="stable")
+    placed = positions[order].astype(np.float64)
+    for _ in range(len(placed)):
+        for i in range(1, len(placed)):
+            short = gap - (placed[i] - placed[i - 1])
+            if short > 1e-12:
+                placed[i - 1] -= short / 2
+                placed[i] += short / 2
+    heights = np.empty_like(placed)
+    heights[order] = placed
+    return heights
+
+
+def halo() -> dict[str, Any]:
+    """A hollow mark: the paper's colour inside."""
+    return {"markerfacecolor": PAPER.light, "markeredgewidth": 1.8}
+
+
+def _finite(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    keep = np.isfinite(x) & np.isfinite(y)
+    return x[keep], y[keep]
+
+
+def _plain(value: float, _position: int | None = None) -> str:
+    """A tick's label: separators, no powers of ten, no needless zeros."""
+    return f"{value:,.10g}" if abs(value) < 1e4 else f"{value:,.0f}"

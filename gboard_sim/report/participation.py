@@ -1,0 +1,119 @@
+"""Who took part: each phone class against its part of the fleet, and how often one phone did."""
+
+from functools import partial
+
+import numpy as np
+import pyarrow.compute as pc
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import MaxNLocator
+
+from gboard_sim.records import Floats, Ints
+from gboard_sim.report import quantity
+from gboard_sim.report.contents import Contents, numbers
+from gboard_sim.report.drawing import SMALL, halo, lying, upright
+from gboard_sim.report.figure import Figure, Panel
+from gboard_sim.report.palette import BLUE, MUTED, RULE
+
+_BARS = 30  # bars up to which every number of uploads has its own (assumed)
+
+
+def figure(contents: Contents) -> Figure:
+    """The figure."""
+    fleet = contents.fleet
+    used = contents.sessions.filter(pc.greater_equal(contents.sessions["used_in"], 0))
+    class_of = numbers(used, "phone_class").astype(np.int64)
+    uploads = np.bincount(class_of, minlength=len(fleet.classes))
+    phone, first = np.unique(numbers(used, "phone"), return_index=True)
+    took_part = np.bincount(class_of[first], minlength=len(fleet.classes))
+    part_of_fleet = fleet.phones_by_class / fleet.phones
+    part_of_uploads = uploads / max(uploads.sum(), 1)
+    said = "; ".join(
+        f"{name}: {quantity.share(of_fleet)} of the phones, {quantity.share(of_uploads)} of the "
+        f"used uploads"
+        for name, of_fleet, of_uploads in zip(
+            fleet.classes, part_of_fleet, part_of_uploads, strict=True
+        )
+    )
+    most = int(fleet.participations[fleet.phones_by_participations > 0].max(initial=0))
+    never = int(fleet.phones_by_participations[fleet.participations == 0].sum())
+    return Figure(
+        name="participation",
+        title="Participation",
+        caption=(
+            f"{quantity.count(len(phone))} of {quantity.count(fleet.phones)} phones had an upload "
+            "used. A class whose dot lies left of its ring has less say than its part of the fleet. "
+            f"{quantity.count(never)} phones had no upload used; the busiest had "
+            f"{quantity.count(most)}."
+        ),
+        panels=(
+            Panel(
+                f"A dot and a ring for each phone class. {said}.",
+                partial(
+                    _classes,
+                    names=fleet.classes,
+                    part_of_fleet=part_of_fleet,
+                    part_of_uploads=part_of_uploads,
+                    took_part=took_part,
+                    phones=fleet.phones_by_class,
+                ),
+            ),
+            Panel(
+                f"Bars: phones by number of used uploads, 0 to {most}; {never} phones had none.",
+                partial(
+                    _histogram,
+                    uploads=fleet.participations,
+                    phones=fleet.phones_by_participations,
+                ),
+            ),
+        ),
+    )
+
+
+def _classes(
+    figure: FigureBase,
+    names: tuple[str, ...],
+    part_of_fleet: Floats,
+    part_of_uploads: Floats,
+    took_part: Ints,
+    phones: Ints,
+) -> None:
+    title = "of the fleet (ring) and of the used uploads (dot), %"
+    axes = lying(figure, title, names)
+    row = np.arange(len(names))
+    axes.hlines(row, 100 * part_of_fleet, 100 * part_of_uploads, color=RULE.light, linewidth=3)
+    axes.plot(100 * part_of_fleet, row, "o", color=MUTED.light, markersize=9, **halo())
+    axes.plot(100 * part_of_uploads, row, "o", color=BLUE.light, markersize=7)
+    axes.set_xlim(0, 108 * max(part_of_fleet.max(), part_of_uploads.max()))
+    axes.spines["bottom"].set_visible(True)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.grid(True, axis="x")
+    for at in row:
+        axes.annotate(
+            f"{quantity.count(took_part[at])} of {quantity.count(phones[at])} phones took part",
+            (0, at),
+            xytext=(4, -22),
+            textcoords="offset points",
+            color=MUTED.light,
+            fontsize=SMALL,
+        )
+
+
+def _histogram(figure: FigureBase, uploads: Ints, phones: Ints) -> None:
+    (axes,) = upright(figure, ["phones"], "used uploads of one phone")
+    top = int(uploads.max(initial=0))
+    width = top // _BARS + 1
+    heights = np.bincount(uploads // width, weights=phones)
+    edges = np.arange(len(heights)) * width
+    axes.bar(edges + (width - 1) / 2, heights, width=0.86 * width, color=BLUE.light)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if width == 1 and len(heights) <= 12:
+        for at, n in enumerate(heights):
+            axes.annotate(
+                quantity.count(n),
+                (at, n),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                color=MUTED.light,
+                fontsize=SMALL,
+            )

@@ -1,0 +1,363 @@
+"""The join: builds both halves from an experiment, runs them, and writes the run directory."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gboard_sim import artefacts, experiment_file, provenance, world
+from gboard_sim.checkpoint import Checkpoint
+from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.errors import (
+    CatalogueError,
+    CorpusError,
+    ExperimentError,
+    IncompatibleError,
+    RunDirectoryError,
+)
+from gboard_sim.experiment import Experiment
+from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
+from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
+from gboard_sim.fleet.simulation import FleetEnd, simulate
+from gboard_sim.journal import Journal, read_measures, read_outcomes
+from gboard_sim.learning.evaluation import Scoring
+from gboard_sim.learning.graphs import find_graphs
+from gboard_sim.learning.initial import initial_parameters
+from gboard_sim.learning.learner import FederatedLearner
+from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.pool import Pool, ProcessPool
+from gboard_sim.learning.pretraining import pretrained
+from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.learning.spec import flop_per_token, parameter_count
+from gboard_sim.learning.stopping import StopRules
+from gboard_sim.learning.text import PreparedText, prepare
+from gboard_sim.learning.verdict import judge
+from gboard_sim.learning.workshop import Workshop
+from gboard_sim.machine import MachineMeter
+from gboard_sim.privacy.ledger import Ledger, most_payloads
+from gboard_sim.progress import Teller, Watch
+from gboard_sim.records import Learner, LocalWork
+from gboard_sim.runlog import RunDirectory, unused
+from gboard_sim.summary import Learnt, fleet_facts, summarise
+from gboard_sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        directory: Where it lies.
+        summary: The object in `summary.json`.
+    """
+
+    directory: RunDirectory
+    summary: dict[str, Any]
+
+    def table(self, name: str) -> pa.Table:
+        """A table of the run: `sessions`, `cohorts`, `answers`, `versions` or `evaluations`."""
+        return self.directory.table(name)
+
+    def flat_summary(self) -> dict[str, Any]:
+        """The summary without nesting: `machine.wall_s`, `session_shapes.-v[]+^`, ..."""
+        flat: dict[str, Any] = {}
+        for key, value in self.summary.items():
+            if isinstance(value, dict):
+                flat |= {f"{key}.{inner}": found for inner, found in value.items()}
+            else:
+                flat[key] = value
+        return flat
+
+
+def run(
+    experiment: Experiment, *, out: Path | str | None = None, watch: Watch | None = None
+) -> Run:
+    """Carry out an experiment.
+
+    Args:
+        experiment: What to run.
+        out: The run directory, new or empty; by default `runs/<name>-<seed>`, then `-2`, ...
+        watch: Told how far the run is.
+
+    Raises:
+        GboardSimError: The experiment, the text or the directory cannot be used.
+    """
+    directory = _place(experiment, out)
+    with _fresh(directory):
+        return _carry_out(experiment, directory, None, watch)
+
+
+def resume(path: Path | str, *, workers: int | None = None, watch: Watch | None = None) -> Run:
+    """Continue a run that was stopped, to the same end that it would have come to.
+
+    Args:
+        path: Its run directory.
+        workers: Worker processes, where they should differ from the experiment's.
+        watch: Told how far the run is.
+
+    Raises:
+        RunDirectoryError: It is not a run directory of this version, or the run has ended.
+    """
+    directory = RunDirectory.open(Path(path), whole=False)
+    if (directory / "summary.json").exists():
+        raise RunDirectoryError(f"{path}: the run has ended already; read its summary.json")
+    experiment = experiment_file.load(directory / "experiment.toml")
+    if workers is not None:
+        experiment = experiment.model_copy(
+            update={"run": experiment.run.model_copy(update={"workers": workers})}
+        )
+    return _carry_out(experiment, directory, Checkpoint.load(directory), watch)
+
+
+def run_fleet(
+    experiment: Experiment, *, out: Path | str | None = None, watch: Watch | None = None
+) -> Run:
+    """Run the fleet of an experiment alone, with a learner that learns nothing.
+
+    The phones' text is made up (`fake_learner.plausible_typing`); arguments as for `run`.
+    """
+    directory = _place(experiment, out)
+    with _fresh(directory), MachineMeter() as meter:
+        made = world.build(experiment)
+        _begin(directory, experiment)
+        size = made.spec.vocabulary
+        typing = plausible_typing(experiment.fleet.phones, experiment.run.days, experiment.run.seed)
+        learner = FakeLearner(typing, _model_bytes(made, size))
+        journal = Journal(directory / "journal")
+        teller = Teller(experiment.run, watch)
+        with meter.timing("fleet"):
+            end = _run_fleet(made, size, learner, journal, teller.fleet)
+        journal.close(directory.path)
+        return _end(directory, made, meter, end, None)
+
+
+def _place(experiment: Experiment, out: Path | str | None) -> RunDirectory:
+    """The directory that a run will write, made now so that a bad one is found at once."""
+    name = f"{experiment.name}-{experiment.run.seed}"
+    return RunDirectory.create(unused(Path("runs"), name) if out is None else Path(out))
+
+
+@contextmanager
+def _fresh(directory: RunDirectory) -> Iterator[None]:
+    """Removes what a run wrote that turned out not to be possible."""
+    try:
+        yield
+    except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
+        shutil.rmtree(directory.path)
+        raise
+
+
+def _begin(directory: RunDirectory, experiment: Experiment) -> None:
+    """Write what a resumed run needs first."""
+    directory.write_text("experiment.toml", experiment_file.dump(experiment))
+    directory.write_json("provenance.json", provenance.facts())
+
+
+def _carry_out(
+    experiment: Experiment,
+    directory: RunDirectory,
+    checkpoint: Checkpoint | None,
+    watch: Watch | None,
+) -> Run:
+    """Run an experiment in its directory, from the start or from a checkpoint."""
+    teller = Teller(experiment.run, watch)
+    with ExitStack() as stack:
+        meter = stack.enter_context(MachineMeter())
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="gboard-sim-", ignore_cleanup_errors=True)
+        )
+        made = world.build(experiment)
+        teller.tell("reading the text")
+        text = prepare(
+            experiment.text,
+            phones=experiment.fleet.phones,
+            days=experiment.run.days,
+            utc_offset_s=made.population.utc_offset_s,
+            seed=experiment.run.seed,
+        )
+        if checkpoint is None:
+            _begin(directory, experiment)
+        workshop = _workshop(made, text, directory, Path(scratch))
+        workers = experiment.run.workers or cpu_count() or 1
+        pool = ProcessPool(workshop, workers)
+        stack.callback(pool.close)
+        journal = Journal(directory / "journal", checkpoint and checkpoint.journal)
+        learner = _learner(made, text, directory, workshop, pool, journal, checkpoint)
+        teller.watch_recall(lambda: learner.recall_at_3)
+        seam = JournaledLearner(_replayed(learner, journal, checkpoint), journal)
+        with meter.timing("fleet"):
+            end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
+            learner.finish()
+        teller.tell("judging the last version")
+        verdict = judge(
+            text,
+            learner,
+            experiment.evaluation,
+            ended_s=end.ended_s,
+            phone_class=made.population.phone_class,
+            classes=tuple(kind.name for kind in made.population.mix.classes),
+        )
+        for name, metrics in verdict.sets.items():
+            journal.rows("evaluations", metrics.rows(end.versions, name))
+        journal.close(directory.path)
+        parameters = workshop.snapshots.read(end.versions)
+        facts = {
+            "experiment": experiment.name,
+            "seed": experiment.run.seed,
+            "version": end.versions,
+            "recall_at_3": verdict.sets["test"].overall.recall_at_3,
+            "text": text.corpus.source,
+        }
+        artefacts.write(directory, workshop, parameters, facts)
+        learnt = Learnt(
+            tokens=workshop.tokens,
+            parameters=len(parameters),
+            parameters_sha256=sha256(parameters).hexdigest(),
+            learner=learner,
+            verdict=verdict,
+            workers=workers,
+        )
+        return _end(directory, made, meter, end, learnt)
+
+
+def _replayed(
+    learner: FederatedLearner, journal: Journal, checkpoint: Checkpoint | None
+) -> Learner:
+    """The learner as the fleet meets it: behind the recorded answers where a run is resumed."""
+    if checkpoint is None:
+        return learner
+    answers = journal.table("answers")
+    return RecordedLearner(
+        read_outcomes(answers), read_measures(answers), until=learner.state.version, then=learner
+    )
+
+
+def _workshop(
+    made: World, text: PreparedText, directory: RunDirectory, scratch: Path
+) -> Workshop:
+    """What every worker needs; private text goes to a scratch folder, never to the directory."""
+    text.store.save(scratch / "text")
+    return Workshop(
+        spec=made.spec,
+        vocabulary=text.vocabulary,
+        word_ids=text.word_ids,
+        graphs=find_graphs(made.spec, directory / "graphs"),
+        trainer_name=made.experiment.training.trainer,
+        text=scratch / "text",
+        snapshots=Snapshots(directory / "checkpoints" / "versions"),
+        codec=made.codec,
+        mechanism=made.mechanism,
+        seed=made.experiment.run.seed,
+    )
+
+
+def _learner(
+    made: World,
+    text: PreparedText,
+    directory: RunDirectory,
+    workshop: Workshop,
+    pool: Pool,
+    journal: Journal,
+    checkpoint: Checkpoint | None,
+) -> FederatedLearner:
+    """The learner, from version 0 or from a checkpoint."""
+    settings = made.experiment
+    snapshots = workshop.snapshots
+    if checkpoint is None:
+        first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
+        snapshots.write(0, first)
+        if settings.training.pretraining is not None:
+            plan = settings.training.pretraining
+            local = LocalWork(plan.epochs, None, plan.batch_size, plan.learning_rate)
+            snapshots.write(0, pretrained(pool, local))
+        state = LearnerState(0, 0, made.optimizer.init(snapshots.read(0)))
+    else:
+        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
+    validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
+
+    def save(state: LearnerState) -> None:
+        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
+        snapshots.forget_before(state.oldest_version)
+
+    return FederatedLearner(
+        typing=text.typing,
+        model_bytes=_model_bytes(made, workshop.tokens),
+        codec_is_measured=made.codec.size == "measured",
+        pool=pool,
+        snapshots=snapshots,
+        optimizer=made.optimizer,
+        server_rate=made.server_rate,
+        mechanism=made.mechanism,
+        validation=lambda version: Scoring(validation, version),
+        evaluate_every=settings.evaluation.every,
+        stop_rules=StopRules(
+            settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain
+        ),
+        journal=journal,
+        checkpoint_every=settings.run.checkpoint_every,
+        checkpoint=save,
+        state=state,
+    )
+
+
+def _run_fleet(
+    made: World, tokens: int, learner: Learner, journal: Journal, tell: Callable[[float, int], None]
+) -> FleetEnd:
+    """Run the fleet against a learner."""
+    settings = made.experiment
+    return simulate(
+        made.population,
+        made.rules,
+        made.schedule,
+        made.codec,
+        learner,
+        parameters=parameter_count(made.spec, tokens),
+        flop_per_token=flop_per_token(made.spec, tokens),
+        seed=settings.run.seed,
+        days=settings.run.days,
+        versions=settings.run.versions,
+        budgets=settings.run.budget.model_dump(exclude_none=True),
+        evaluate_every=settings.evaluation.every,
+        lookahead=settings.run.lookahead,
+        max_uploads=settings.privacy.max_uploads,
+        weights=settings.server.weights,
+        log=journal.sessions,
+        progress=tell,
+    )
+
+
+def _end(
+    directory: RunDirectory,
+    made: World,
+    meter: MachineMeter,
+    end: FleetEnd,
+    learnt: Learnt | None,
+) -> Run:
+    """Write what is derived from a run that is over: the summary last."""
+    directory.write_json("fleet.json", fleet_facts(made, end))
+    ledger = None
+    if made.claim is not None:
+        sessions, versions = directory.table("sessions"), directory.table("versions")
+        most = most_payloads(sessions["phone"].to_numpy(), sessions["left_phone"].to_numpy())
+        events = tuple(
+            event
+            for row in versions.select(["version", "uploads"]).to_pylist()
+            if (event := made.mechanism.event(row["version"], row["uploads"])) is not None
+        )
+        ledger = Ledger(made.claim, events, most)
+        directory.write_json("ledger.json", ledger.document())
+    summary = summarise(directory, made, meter, end, learnt, ledger)
+    directory.write_json("summary.json", summary)
+    return Run(directory, summary)
+
+
+def _model_bytes(made: World, tokens: int) -> int:
+    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
+    return Fp32().payload_bytes(parameter_count(made.spec, tokens))

@@ -1,0 +1,252 @@
+"""The summary of a run: flat figures with units in their names, documented here and nowhere else.
+
+| key | meaning |
+|---|---|
+| `schema` | version of the run directory's layout |
+| `experiment`, `seed` | the experiment's name and seed |
+| `text_source` | `synthetic`, or the corpus file's name |
+| `stop_reason` | `days`, `versions`, `budget:<name>`, `target_recall`, `no_gain` |
+| `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
+| `model`, `model_parameters` | the model's name and number of parameters |
+| `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
+| `simulated_days` | when the run ended |
+| `phones`, `phones_participated` | phones; those of which an upload was used |
+| `recall_at_1`, `recall_at_3` | test users, last version, Gboard's rule |
+| `recall_at_3_version_0` | the same for version 0 |
+| `recall_at_3_seen_users` | training users' later text, never trained on |
+| `accuracy_tff`, `accuracy_fedjax` | test users, by those projects' rules |
+| `perplexity`, `perplexity_in_vocabulary`, `oov_share` | test users |
+| `unigram_recall_at_3` | the most frequent words, same positions |
+| `ngram_recall_at_3`, `ngram_order` | tuned Kneser-Ney on public text and what had been typed |
+| `ngram_public_recall_at_3` | the same on public text alone |
+| `ceiling_recall_at_3`, `ceiling_share` | the best possible on synthetic text; the model's share |
+| `uplink_bytes`, `downlink_bytes` | every byte that left, or reached, a phone |
+| `uplink_bytes_by_purpose` | used, late or rejected, and broken-off uploads |
+| `uplink_bytes_per_phone_mean` | over all phones |
+| `downlink_bytes_per_phone_mean` | over all phones |
+| `energy_j_per_phone_mean`, `..._low`, `..._high` | over all phones, with the range of the sources |
+| `checkins`, `checkins_rejected` | check-ins; those turned away |
+| `sessions`, `session_shapes` | sessions; how many of each shape |
+| `cycles_abandoned` | cycles that started over because their base was too old |
+| `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
+| `trained_tokens`, `training_flop` | what they trained on, and its price |
+| `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
+| `epsilon_realised` | a diagnostic: the phone from which most really left |
+| `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
+| `parameters_sha256` | of the last version, float32, little-endian |
+| `machine` | what depends on the machine: `wall_s`, `fleet_wall_s`, `training_wall_s` (waiting for \
+the learner), `peak_rss_bytes` (over the process tree), `workers` |
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gboard_sim.fleet.simulation import FleetEnd
+from gboard_sim.learning.learner import FederatedLearner
+from gboard_sim.learning.spec import flop_per_token
+from gboard_sim.learning.verdict import Verdict
+from gboard_sim.machine import MachineMeter
+from gboard_sim.privacy.ledger import Ledger
+from gboard_sim.runlog import SCHEMA, RunDirectory
+from gboard_sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What the learning half adds to a summary.
+
+    Attributes:
+        tokens: Token ids V.
+        parameters: Number of parameters.
+        parameters_sha256: Digest of the last version.
+        learner: The finished learner.
+        verdict: Its last judgement.
+        workers: Worker processes.
+    """
+
+    tokens: int
+    parameters: int
+    parameters_sha256: str
+    learner: FederatedLearner
+    verdict: Verdict
+    workers: int
+
+
+def summarise(
+    directory: RunDirectory,
+    made: World,
+    meter: MachineMeter,
+    end: FleetEnd,
+    learnt: Learnt | None,
+    ledger: Ledger | None,
+) -> dict[str, Any]:
+    """The summary; what was not learned or claimed is null."""
+    return _plain(
+        {
+            "schema": SCHEMA,
+            "experiment": made.experiment.name,
+            "seed": made.experiment.run.seed,
+            **_learning(made, learnt),
+            **_fleet(directory, end),
+            **_privacy(ledger),
+            "machine": _machine(meter, learnt),
+        }
+    )
+
+
+def fleet_facts(made: World, end: FleetEnd) -> dict[str, Any]:
+    """The object in `fleet.json`: eligibility by hour, participation by class and phone."""
+    classes = [kind.name for kind in made.population.mix.classes]
+    of_class = made.population.phone_class
+    counts = np.bincount(end.participations)
+    return {
+        "eligible_by_hour": [round(float(value), 4) for value in end.eligible_by_hour],
+        "eligible_by_local_hour": [round(float(value), 4) for value in end.eligible_by_local_hour],
+        "participants_by_hour": [int(value) for value in end.participants_by_hour],
+        "classes": classes,
+        "phones_by_class": np.bincount(of_class, minlength=len(classes)).tolist(),
+        "participations": {str(n): int(count) for n, count in enumerate(counts) if count},
+    }
+
+
+def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
+    source = made.experiment.text.source
+    if learnt is None:
+        return dict.fromkeys(LEARNED) | {"text_source": "made up", "model": made.spec.name}
+    verdict, state = learnt.verdict, learnt.learner.state
+    test = verdict.sets["test"].overall
+    baselines = verdict.baselines
+    flop = flop_per_token(made.spec, learnt.tokens)
+    return {
+        "text_source": source if source == "synthetic" else Path(source).name,
+        "trainer": made.experiment.training.trainer,
+        "model": made.spec.name,
+        "model_parameters": learnt.parameters,
+        "recall_at_1": test.recall_at_1,
+        "recall_at_3": test.recall_at_3,
+        "recall_at_3_version_0": verdict.first.overall.recall_at_3,
+        "recall_at_3_seen_users": verdict.sets["later"].overall.recall_at_3,
+        "accuracy_tff": test.accuracy_tff,
+        "accuracy_fedjax": test.accuracy_fedjax,
+        "perplexity": test.perplexity,
+        "perplexity_in_vocabulary": test.perplexity_in_vocabulary,
+        "oov_share": test.oov_share,
+        "unigram_recall_at_3": baselines and baselines.unigram,
+        "ngram_recall_at_3": baselines and baselines.ngram,
+        "ngram_public_recall_at_3": baselines and baselines.ngram_public,
+        "ngram_order": baselines and baselines.ngram_order,
+        "ceiling_recall_at_3": verdict.ceiling,
+        "ceiling_share": verdict.ceiling_share,
+        "sessions_trained": state.totals.sessions_trained,
+        "sessions_trained_unused": state.totals.sessions_trained_unused,
+        "trained_tokens": state.totals.trained_tokens,
+        "training_flop": state.totals.trained_tokens * flop,
+        "parameters_sha256": learnt.parameters_sha256,
+    }
+
+
+LEARNED = (
+    "trainer",
+    "model_parameters",
+    "recall_at_1",
+    "recall_at_3",
+    "recall_at_3_version_0",
+    "recall_at_3_seen_users",
+    "accuracy_tff",
+    "accuracy_fedjax",
+    "perplexity",
+    "perplexity_in_vocabulary",
+    "oov_share",
+    "unigram_recall_at_3",
+    "ngram_recall_at_3",
+    "ngram_public_recall_at_3",
+    "ngram_order",
+    "ceiling_recall_at_3",
+    "ceiling_share",
+    "sessions_trained",
+    "sessions_trained_unused",
+    "trained_tokens",
+    "training_flop",
+    "parameters_sha256",
+)
+"""Keys that are null where nothing was learned."""
+
+
+def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
+    table = directory.table("sessions")
+    shapes, counts = np.unique(table["shape"].to_numpy(), return_counts=True)
+    purposes = {shape: _purpose(str(shape)) for shape in shapes}
+    up = table["upload_bytes"].to_numpy()
+    shape_of = table["shape"].to_numpy()
+    by_purpose = dict.fromkeys(("used", "unused", "broken_off"), 0)
+    for shape in shapes:
+        by_purpose[purposes[shape]] += int(up[shape_of == shape].sum())
+    low, central, high = (float(joules.mean()) for joules in end.energy_j)
+    return {
+        "stop_reason": end.stop_reason,
+        "versions": end.versions,
+        "rounds": end.rounds,
+        "rounds_abandoned": end.abandoned,
+        "simulated_days": end.ended_s / 86400.0,
+        "phones": len(end.participations),
+        "phones_participated": int((end.participations > 0).sum()),
+        "uplink_bytes": int(end.upload_bytes.sum()),
+        "downlink_bytes": int(end.download_bytes.sum()),
+        "uplink_bytes_by_purpose": by_purpose,
+        "uplink_bytes_per_phone_mean": float(end.upload_bytes.mean()),
+        "downlink_bytes_per_phone_mean": float(end.download_bytes.mean()),
+        "energy_j_per_phone_mean": central,
+        "energy_j_per_phone_mean_low": low,
+        "energy_j_per_phone_mean_high": high,
+        "checkins": end.checkins,
+        "checkins_rejected": end.rejected,
+        "sessions": end.sessions,
+        "session_shapes": {
+            str(shape): int(count) for shape, count in zip(shapes, counts, strict=True)
+        },
+        "cycles_abandoned": end.cycles_abandoned,
+    }
+
+
+def _purpose(shape: str) -> str:
+    """What became of the upload of a session of this shape, if it began one."""
+    return {"^": "used", "#": "unused"}.get(shape[-1], "broken_off")
+
+
+def _privacy(ledger: Ledger | None) -> dict[str, Any]:
+    claim = ledger and ledger.claim
+    return {
+        "epsilon_policy": ledger and ledger.epsilon_policy(),
+        "epsilon_realised": ledger and ledger.epsilon_realised(),
+        "privacy_unit": claim and claim.unit,
+        "privacy_relation": claim and claim.relation,
+        "privacy_delta": claim and claim.delta,
+        "privacy_trusted": claim and claim.trusted,
+    }
+
+
+def _machine(meter: MachineMeter, learnt: Learnt | None) -> dict[str, Any]:
+    waited = learnt.learner.waited_s if learnt else 0.0
+    return {
+        "wall_s": round(meter.wall_s, 3),
+        "fleet_wall_s": round(meter.seconds.get("fleet", 0.0) - waited, 3),
+        "training_wall_s": round(waited, 3),
+        "peak_rss_bytes": meter.peak_rss_bytes,
+        "workers": learnt.workers if learnt else 0,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: NaN becomes null, infinity the string `infinity`."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return "infinity"
+    return value
