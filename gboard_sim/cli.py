@@ -164,7 +164,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print("gboard-sim: interrupted; --resume goes on from the last checkpoint", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has left: nothing to say, nobody to say it to
+    except BrokenPipeError:  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
 
@@ -191,12 +191,49 @@ def _experiment(
 
 
 def _finish(finished: "Run", as_json: bool, quiet: bool) -> None:
-    """Print what a run came to."""
+    """Make the report page and print what a run came to."""
+    from gboard_sim.report.page import write_page
+
+    page = write_page(finished.directory)
     if as_json:
         _print_json(finished.flat_summary())
     elif not quiet:
-        for line in finished.table():
-            print(line)
+        for label, value in _headline(finished.summary):
+            print(f"{label:<34} {value}")
+        print(f"\n{page}")
+
+
+def _headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The figures that a terminal shows; what the run does not have is left out."""
+
+    def have(*keys: str) -> bool:
+        return all(summary[key] is not None for key in keys)
+
+    s = summary
+    yield "versions, stopped by", f"{s['versions']}, {s['stop_reason']}"
+    yield "simulated days", f"{s['simulated_days']:.2f}"
+    yield "phones, of which took part", f"{s['phones']:,}, {s['phones_participated']:,}"
+    if have("recall_at_3"):
+        start = f"(version 0: {s['recall_at_3_version_0']:.3f})"
+        yield "recall at 1, at 3", f"{s['recall_at_1']:.3f}, {s['recall_at_3']:.3f} {start}"
+    if have("ngram_recall_at_3"):
+        baselines = f"{s['ngram_recall_at_3']:.3f}, {s['unigram_recall_at_3']:.3f}"
+        yield "recall at 3 of n-gram, unigram", baselines
+    if have("ceiling_share"):
+        share = f"{s['ceiling_recall_at_3']:.3f}, {s['ceiling_share']:.1%}"
+        yield "ceiling on this text, share of it", share
+    up, down = s["uplink_bytes_per_phone_mean"], s["downlink_bytes_per_phone_mean"]
+    yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
+    joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
+    yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
+    yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
+    if have("privacy_unit"):
+        epsilon = s["epsilon_policy"]
+        claim = "none: the log breaks its bounds" if epsilon is None else f"{epsilon:.4g}"
+        yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
+    machine = s["machine"]
+    memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
+    yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"
 
 
 def _print_json(value: Any) -> None:

@@ -111,9 +111,8 @@ def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
             merged.pop(other, None)
     for key, value in changes.items():
         below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            value = merge(below, value)
-        merged[key] = value
+        deeper = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if deeper else value  # type: ignore[arg-type]  # a table
     return merged
 
 

@@ -10,6 +10,7 @@ with a running digest instead of being written again, which proves that the flee
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
@@ -117,15 +118,16 @@ class Journal:
         parts = [pq.read_table(path) for path in self._paths(name)]
         return pa.concat_tables([SCHEMAS[name].empty_table(), *parts, *self._waiting[name]])
 
-    def close(self, target: Path) -> None:
-        """Join the parts of every table into one file each in `target`, and remove the parts."""
+    def join(self, target: Path) -> None:
+        """Join the parts of every table into one file each in `target`."""
         self.flush()
         for name, schema in SCHEMAS.items():
             parts = (pq.read_table(path) for path in self._paths(name))
             _write(target / f"{name}.parquet", schema, parts)
-        for path in self._folder.iterdir():
-            path.unlink()
-        self._folder.rmdir()
+
+    def discard(self) -> None:
+        """Remove the parts, which a run that has ended needs no more."""
+        shutil.rmtree(self._folder)
 
     def _paths(self, name: str) -> list[Path]:
         return sorted(self._folder.glob(f"*.{name}.parquet"))

@@ -11,7 +11,8 @@ evaluations.parquet  recall and perplexity by version, set of users and group
 fleet.json           how many phones were eligible, by hour
 ledger.json          the privacy events that ran, and the claim
 summary.json         the flat figures; written last: a directory that has it is whole
-checkpoints/         the newest state that a killed run resumes from, in safetensors
+checkpoints/         while it runs: the newest state to resume from, in safetensors
+journal/             while it runs: the tables so far, in parts
 artefacts/           ONNX graphs, tokenizer, parameters, and a manifest with their sha256
 report.html          the report page
 ```

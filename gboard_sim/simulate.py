@@ -134,8 +134,10 @@ def run_fleet(
         teller = Teller(experiment.run, watch)
         with meter.timing("fleet"):
             end = _run_fleet(made, size, learner, journal, teller.fleet)
-        journal.close(directory.path)
-        return _end(directory, made, meter, end, None)
+        journal.join(directory.path)
+        finished = _end(directory, made, meter, end, None)
+        journal.discard()
+        return finished
 
 
 def _place(experiment: Experiment, out: Path | str | None) -> RunDirectory:
@@ -188,7 +190,7 @@ def _carry_out(
         workers = experiment.run.workers or cpu_count() or 1
         pool = ProcessPool(workshop, workers)
         stack.callback(pool.close)
-        journal = Journal(directory / "journal", checkpoint and checkpoint.journal)
+        journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
         learner = _learner(made, text, directory, workshop, pool, journal, checkpoint)
         teller.watch_recall(lambda: learner.recall_at_3)
         seam = JournaledLearner(_replayed(learner, journal, checkpoint), journal)
@@ -206,7 +208,7 @@ def _carry_out(
         )
         for name, metrics in verdict.sets.items():
             journal.rows("evaluations", metrics.rows(end.versions, name))
-        journal.close(directory.path)
+        journal.join(directory.path)
         parameters = workshop.snapshots.read(end.versions)
         facts = {
             "experiment": experiment.name,
@@ -219,12 +221,15 @@ def _carry_out(
         learnt = Learnt(
             tokens=workshop.tokens,
             parameters=len(parameters),
-            parameters_sha256=sha256(parameters).hexdigest(),
+            parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             learner=learner,
             verdict=verdict,
             workers=workers,
         )
-        return _end(directory, made, meter, end, learnt)
+        finished = _end(directory, made, meter, end, learnt)
+        journal.discard()
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+        return finished
 
 
 def _replayed(
@@ -239,9 +244,7 @@ def _replayed(
     )
 
 
-def _workshop(
-    made: World, text: PreparedText, directory: RunDirectory, scratch: Path
-) -> Workshop:
+def _workshop(made: World, text: PreparedText, directory: RunDirectory, scratch: Path) -> Workshop:
     """What every worker needs; private text goes to a scratch folder, never to the directory."""
     text.store.save(scratch / "text")
     return Workshop(

@@ -24,7 +24,7 @@
 | `uplink_bytes_by_purpose` | used, late or rejected, and broken-off uploads |
 | `uplink_bytes_per_phone_mean` | over all phones |
 | `downlink_bytes_per_phone_mean` | over all phones |
-| `energy_j_per_phone_mean`, `..._low`, `..._high` | over all phones, with the range of the sources |
+| `energy_j_per_phone_mean`, `..._low`, `..._high` | over all phones, with the sources' range |
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
@@ -34,8 +34,10 @@
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
 | `parameters_sha256` | of the last version, float32, little-endian |
-| `machine` | what depends on the machine: `wall_s`, `fleet_wall_s`, `training_wall_s` (waiting for \
-the learner), `peak_rss_bytes` (over the process tree), `workers` |
+| `machine` | exactly what depends on the machine, below |
+
+`machine` holds `wall_s`, `fleet_wall_s`, `training_wall_s` (the fleet waiting for the learner),
+`peak_rss_bytes` over the process tree, and `workers`.
 """
 
 import math
@@ -86,7 +88,7 @@ def summarise(
     ledger: Ledger | None,
 ) -> dict[str, Any]:
     """The summary; what was not learned or claimed is null."""
-    return _plain(
+    summary: dict[str, Any] = _plain(
         {
             "schema": SCHEMA,
             "experiment": made.experiment.name,
@@ -97,6 +99,7 @@ def summarise(
             "machine": _machine(meter, learnt),
         }
     )
+    return summary
 
 
 def fleet_facts(made: World, end: FleetEnd) -> dict[str, Any]:

@@ -39,7 +39,12 @@ HEAVY = {
     "scipy", "cryptography", "matplotlib", "jinja2", "pyarrow", "safetensors", "symspellpy",
     "typer", "rich",
 }  # fmt: skip
-GROUND_HEAVY = {"checkpoint": {"safetensors"}, "journal": {"pyarrow"}, "runlog": {"pyarrow"}, "tables": {"pyarrow"}}
+GROUND_HEAVY = {
+    "checkpoint": {"safetensors"},
+    "journal": {"pyarrow"},
+    "runlog": {"pyarrow"},
+    "tables": {"pyarrow"},
+}
 
 
 def imported(path: Path) -> set[str]:

@@ -5,7 +5,7 @@ Every word of a message is a target, the first included, never the end of the me
 - `recall_at_k`: targets among the k words shown, over all targets. A target outside the vocabulary
   is a miss, and `<unk>` is never shown (Hard et al. 2018, arXiv 1811.03604).
 - `accuracy_tff`: the most probable symbol is the target, over targets inside the vocabulary, with
-  `<unk>` allowed as an answer (`accuracy_without_out_of_vocab` of TensorFlow Federated's baselines).
+  `<unk>` allowed as an answer (`accuracy_without_out_of_vocab` of TensorFlow Federated).
 - `accuracy_fedjax`: special symbols barred as answers, targets outside the vocabulary kept as
   errors (`accuracy_in_vocab` of FedJAX). Without an end-of-sentence symbol that is `recall_at_1`.
 - `perplexity`: exp of the mean negative log-probability of targets, where a word outside the
@@ -60,7 +60,8 @@ class EvaluationSet:
         Args:
             shown: Lexicon ids, -1 for none. Shape [words, k].
         """
-        return (shown == self.words[:, None]) & self.known[self.words][:, None]
+        right: Flags = (shown == self.words[:, None]) & self.known[self.words][:, None]
+        return right
 
     def recall(self, shown: npt.NDArray[np.integer[Any]]) -> float:
         """Recall of whatever was shown, by the Gboard rule; see `hits`."""
@@ -171,12 +172,10 @@ class Scoring:
                 oov_share=_mean(~known[of]),
             )
 
-        groups = {
-            name: recall(np.repeat(mask, lengths)) for name, mask in self._set.groups.items()
-        }
+        groups = {name: recall(np.repeat(mask, lengths)) for name, mask in self._set.groups.items()}
         return Metrics(recall(np.ones(len(targets), bool)), groups, shown)
 
 
-def _mean(values: npt.NDArray[Any]) -> float:
+def _mean(values: Any) -> float:
     """The mean in float64; NaN of nothing."""
     return float(values.mean(dtype=np.float64)) if len(values) else float("nan")

@@ -7,13 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.errors import InvariantError
+from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.batches import stint_batches
 from gboard_sim.learning.text_store import RowSet
 from gboard_sim.learning.word_scorer import Scored
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Attempt, Ints, LocalWork, Measure, Stint, Upload, Vector
-
 
 PUBLIC = -1
 """In the place of a phone, for shuffling the public text: no phone has this number."""
@@ -143,5 +142,11 @@ def train(workshop: Workshop, attempt: Attempt) -> tuple[Vector, float, int]:
         trained = workshop.trainer.train(parameters, batches, stint.local.learning_rate)
         parameters, loss = trained.parameters, trained.loss
         tokens += trained.tokens
+    if not np.isfinite(parameters).all():
+        raise ExperimentError(
+            f"training.learning_rate = {attempt.stints[-1].local.learning_rate:g} is too high: "
+            f"the training of session {attempt.session}, from version {attempt.base}, diverged "
+            "to values that are not finite; lower it, or server.learning_rate"
+        )
     update = workshop.mechanism.privatize(parameters - start, attempt.phone, attempt.nth)
     return update, loss, tokens

@@ -14,6 +14,8 @@ import numpy as np
 from gboard_sim.learning.ngram_counts import Level, Symbols, Words, contexts, find, levels
 from gboard_sim.records import Flags, Floats, Ints
 
+LEAST_DISCOUNT = 0.01  # so that no word is impossible anywhere (assumed)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KneserNey:
@@ -105,8 +107,9 @@ class KneserNey:
         Returns:
             Word ids, -1 where the vocabulary has fewer than `k` words. Shape [w, k].
         """
-        best = np.full((1, k), -1, dtype=np.int64)
-        score = np.zeros((1, k))
+        symbols = np.arange(k)[None]  # before any evidence the lowest word ids are as good as all
+        best = np.where(symbols < len(self.symbols.vocabulary), symbols, -1)
+        score = np.full((1, k), 1.0 / (self.symbols.base - 1))
         at = np.zeros(len(words), dtype=np.int64)  # each position's row of `best`
         for depth, packed in enumerate(contexts(self.symbols, words, offsets, self.order)):
             after = find(self.levels[depth].contexts, packed)
@@ -114,8 +117,8 @@ class KneserNey:
             after, shorter = queries
             best, score = self._merge(depth, after, best[shorter], score[shorter])
             at = row.reshape(-1)
-        chosen = np.where(best >= 0, self.symbols.vocabulary[best], np.int32(-1))
-        return chosen.astype(np.int32)[at]
+        word = np.append(self.symbols.vocabulary, np.int32(-1))  # symbol -1 is no word
+        return word[best][at]
 
     def _merge(self, depth: int, after: Ints, best: Ints, score: Floats) -> tuple[Ints, Floats]:
         """The best words after contexts, given the best words after the shorter contexts.
@@ -171,5 +174,5 @@ def closed_form(counted: tuple[Level, ...]) -> Floats:
                 continue
             share = of_count[1] / (of_count[1] + 2 * of_count[2])
             estimate = count - (count + 1) * share * more / here
-            discounts[depth, count - 1] = min(max(estimate, 0.0), float(count))
+            discounts[depth, count - 1] = min(max(estimate, LEAST_DISCOUNT), float(count))
     return discounts

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim.learning.kneser_ney import KneserNey, closed_form
-from gboard_sim.learning.ngram_counts import Level, Symbols, Words, contexts, find, levels
+from gboard_sim.learning.kneser_ney import LEAST_DISCOUNT, KneserNey, closed_form
+from gboard_sim.learning.ngram_counts import Level, Symbols, Words, contexts, find, levels, longest
 from gboard_sim.records import Flags, Floats, Ints
 
 _STEPS = (0.2, 0.1, 0.05, 0.02)  # how far a discount is moved, in turn (assumed)
@@ -45,18 +45,18 @@ def tune(
         training: Word ids, shape [w], and the offsets of their messages, shape [n + 1].
         validation: The same, of other users.
         known: Which word ids are in the vocabulary. Shape [W].
-        orders: The orders to choose from.
+        orders: The orders to choose from; those too long for the training text are passed over.
 
     Raises:
         ValueError: Either text is empty.
     """
     words, offsets = validation
-    if len(words) == 0:
-        raise ValueError("tuning needs at least one word of validation text")
+    if len(words) == 0 or len(training[0]) == 0:
+        raise ValueError("tuning needs at least one word of training and of validation text")
     symbols = Symbols.of(known)
     best: KneserNey | None = None
     best_hits = -1
-    for order in orders:
+    for order in (order for order in orders if order <= longest(training[1])):
         counted = levels(symbols, *training, order)
         discounts = fitted_discounts(symbols, counted, words, offsets)
         model = KneserNey.discounted(symbols, counted, discounts)
@@ -64,7 +64,7 @@ def tune(
         if hits > best_hits:
             best, best_hits = model, hits
     if best is None:
-        raise ValueError("tuning needs at least one order")
+        raise ValueError(f"orders(={orders}) must hold one of at most {longest(training[1])}")
     return best
 
 
@@ -83,7 +83,7 @@ def fitted_discounts(
             for place in np.ndindex(discounts.shape):
                 for move in (-step, step):
                     tried = discounts.copy()
-                    tried[place] = np.clip(tried[place] + move, 0.0, place[1] + 1.0)
+                    tried[place] = np.clip(tried[place] + move, LEAST_DISCOUNT, place[1] + 1.0)
                     entropy = cross_entropy(evidence, outcomes, tried)
                     if entropy < lowest - 1e-9:
                         discounts, lowest, improved = tried, entropy, True
@@ -97,8 +97,7 @@ def cross_entropy(evidence: list[Evidence], outcomes: int, discounts: Floats) ->
     for level, taken in zip(evidence, discounts, strict=True):
         left = level.leaves @ np.append(taken, 1.0)
         probability = level.share - level.takes @ taken + left * probability
-    # Discounts of nothing would leave unseen words no probability at all.
-    return float(-np.log(np.maximum(probability, np.finfo(np.float64).tiny)).mean())
+    return float(-np.log(probability).mean())
 
 
 def gathered(

@@ -287,7 +287,10 @@ class FederatedLearner:
                 self._journal.rows("evaluations", metrics.rows(version, scoring.name))
                 self.recall_at_3 = metrics.overall.recall_at_3
                 self._stopping, stop = self._stop_rules.judge(self._stopping, self.recall_at_3)
-                figures = {"recall_at_1": metrics.overall.recall_at_1, "recall_at_3": self.recall_at_3}
+                figures = {
+                    "recall_at_1": metrics.overall.recall_at_1,
+                    "recall_at_3": self.recall_at_3,
+                }
                 outcome = replace(outcome, metrics={**outcome.metrics, **figures}, stop=stop)
             if made.row:
                 self._journal.rows("versions", [made.row])

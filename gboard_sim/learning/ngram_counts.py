@@ -113,8 +113,6 @@ class Level:
 
 def find(column: Ints, wanted: Ints) -> Ints:
     """Where each of `wanted` stands in an ascending column, or -1. Shape of `wanted`."""
-    if len(column) == 0:
-        return np.full_like(wanted, -1)
     at = np.minimum(np.searchsorted(column, wanted), len(column) - 1)
     return np.where(column[at] == wanted, at, -1)
 
@@ -123,12 +121,12 @@ def levels(symbols: Symbols, words: Words, offsets: Ints, order: int) -> tuple[L
     """The adjusted counts of a text, for n-grams of length 1 to `order`.
 
     Raises:
-        ValueError: The text is empty, or n-grams of that order over so many symbols do not fit
-            into 63 bits.
+        ValueError: No message is long enough for an n-gram of that order, or n-grams of that order
+            over so many symbols do not fit into 63 bits.
     """
     base = symbols.base
-    if len(words) == 0:
-        raise ValueError("an n-gram model needs at least one word of text")
+    if order > longest(offsets):
+        raise ValueError(f"order(={order}) must be at most {longest(offsets)} for this text")
     if base**order >= 2**63:
         raise ValueError(f"order(={order}) over {base} symbols does not fit into 63 bits")
     text = symbols.of_word[words]
@@ -147,6 +145,12 @@ def levels(symbols: Symbols, words: Words, offsets: Ints, order: int) -> tuple[L
         ascending = np.argsort(keys)
         found.append(Level.of(keys[ascending], counts[ascending], base))
     return tuple(reversed(found))
+
+
+def longest(offsets: Ints) -> int:
+    """The length of the longest n-gram in a text, `<s>` included, 0 where there is no word."""
+    words = int(np.diff(offsets).max(initial=0))
+    return words + 1 if words else 0
 
 
 def _seen(packed: Ints, text: Ints, base: int) -> Ints:

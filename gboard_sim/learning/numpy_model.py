@@ -17,7 +17,6 @@ The coupled gates are those of Greff et al. (TNNLS 2017), the projection that of
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.learning.packing import Ids
 from gboard_sim.learning.spec import GATES, ModelSpec, layout
 from gboard_sim.learning.trainer import Carry
 from gboard_sim.records import Vector
@@ -32,50 +31,64 @@ class NumpyModel:
         spec: The model's sizes.
         vocabulary: Token ids V.
         parameters: The flat vector; it is read in place. Shape [P].
+
+    Attributes:
+        output: The output layer's rows: the embedding where the model is tied. Shape [V, F].
+        output_bias: The logits' bias, zero where there is none. Shape [V].
     """
 
     def __init__(self, spec: ModelSpec, vocabulary: int, parameters: Vector) -> None:
-        self._spec = spec
         tensors = {
             tensor.name: parameters[tensor.slice].reshape(tensor.shape)
             for tensor in layout(spec, vocabulary)
         }
+        self._spec = spec
         self._embedding = tensors["embedding"]
-        # One product for both kernels: the input stands beside what is fed back.
-        self._kernel = np.concatenate([tensors["input_kernel"], tensors["recurrent_kernel"]])
+        self._input_kernel = tensors["input_kernel"]
+        self._recurrent_kernel = tensors["recurrent_kernel"]
         self._gate_bias = tensors["gate_bias"]
         self._projection = tensors.get("projection")
         self._dense = tensors.get("dense")
         self._dense_bias = tensors.get("dense_bias")
-        self._output = (self._embedding if spec.tied else tensors["output"]).T
-        self._output_bias = tensors.get("output_bias")
+        self.output = self._embedding if spec.tied else tensors["output"]
+        self.output_bias = tensors.get("output_bias", np.zeros(vocabulary, np.float32))
 
-    def advance(self, carry: Carry, tokens: Ids) -> Carry:
+    def read(self, tokens: npt.NDArray[np.integer]) -> Activations:
+        """What tokens bring to the gates, whatever the state. Shape [B, gates]."""
+        return self._embedding[tokens] @ self._input_kernel + self._gate_bias
+
+    def step(self, carry: Carry, read: Activations) -> Carry:
+        """The states after what was `read`; one state may meet many tokens, shape [1, ..]."""
+        gates = read + carry.out @ self._recurrent_kernel
+        parts = np.split(gates, GATES[self._spec.cell], axis=1)
+        forget = _sigmoid(parts[0])
+        admit = 1 - forget if self._spec.cell == "cifg" else _sigmoid(parts[1])
+        state = forget * carry.state + admit * np.tanh(parts[-1])
+        out = _sigmoid(parts[-2]) * np.tanh(state)
+        return Carry(out if self._projection is None else out @ self._projection, state)
+
+    def advance(self, carry: Carry, tokens: npt.NDArray[np.integer]) -> Carry:
         """The states after one more token each.
 
         Args:
             carry: The states before; see `empty_carry` for the first.
             tokens: What each reads, `<s>` at first. Shape [B].
         """
-        entering = np.concatenate([self._embedding[tokens], carry.out], axis=1)
-        gates = np.split(entering @ self._kernel + self._gate_bias, GATES[self._spec.cell], axis=1)
-        forget = _sigmoid(gates[0])
-        admit = 1 - forget if self._spec.cell == "cifg" else _sigmoid(gates[1])
-        state = forget * carry.state + admit * np.tanh(gates[-1])
-        out = _sigmoid(gates[-2]) * np.tanh(state)
-        return Carry(out if self._projection is None else out @ self._projection, state)
+        return self.step(carry, self.read(tokens))
 
-    def logits(self, out: Activations) -> Activations:
-        """Unnormalised log-probabilities of every token after states of output `out`. [B, V]."""
-        hidden = out if self._dense is None else out @ self._dense + self._dense_bias
-        scores = hidden @ self._output
-        if self._output_bias is not None:
-            scores += self._output_bias
+    def features(self, carry: Carry) -> Activations:
+        """What the output layer sees of each state. Shape [B, F]."""
+        return carry.out if self._dense is None else carry.out @ self._dense + self._dense_bias
+
+    def logits(self, carry: Carry) -> Activations:
+        """Unnormalised log-probabilities of every token after each state. Shape [B, V]."""
+        scores: Activations = self.features(carry) @ self.output.T
+        scores += self.output_bias
         return scores
 
     def log_probabilities(self, carry: Carry) -> Activations:
         """Log-probabilities of every token after each state. Shape [B, V]."""
-        scores = self.logits(carry.out)
+        scores = self.logits(carry)
         scores -= scores.max(axis=1, keepdims=True)
         scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
         return scores
@@ -83,4 +96,5 @@ class NumpyModel:
 
 def _sigmoid(values: Activations) -> Activations:
     """1 / (1 + exp(-values)), without overflow at either end."""
-    return 0.5 + 0.5 * np.tanh(0.5 * values)
+    half = np.float32(0.5)
+    return half + half * np.tanh(half * values)

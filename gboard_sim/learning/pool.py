@@ -9,7 +9,7 @@ replaced and its job given to another.
 import os
 import subprocess
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ _ONE_THREAD = {
 }
 
 
+Key = tuple[str, int, int]
+"""Names a job: what it is for, the version or session, and its number there."""
+
+
 class Pool(Protocol):
     """Something that carries out jobs, in any order, and says which are done."""
 
@@ -33,11 +37,11 @@ class Pool(Protocol):
         """Jobs that could be started at once."""
         ...
 
-    def start(self, key: Hashable, job: Job) -> None:
+    def start(self, key: Key, job: Job) -> None:
         """Begin a job; there must be an idle worker."""
         ...
 
-    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Key, Result]]:
         """Jobs done since the last call; with `waiting`, at least one if any is under way."""
         ...
 
@@ -51,17 +55,17 @@ class InlinePool:
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._done: list[tuple[Hashable, Result]] = []
+        self._done: list[tuple[Key, Result]] = []
 
     def idle(self) -> int:
         """One, always."""
         return 1
 
-    def start(self, key: Hashable, job: Job) -> None:
+    def start(self, key: Key, job: Job) -> None:
         """Carry the job out."""
         self._done.append((key, job.work(self._workshop)))
 
-    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Key, Result]]:
         """What was carried out."""
         done, self._done = self._done, []
         return done
@@ -74,7 +78,7 @@ class _Process:
     """One worker process and the job it has."""
 
     def __init__(self, workshop: Workshop) -> None:
-        self.job: tuple[Hashable, Job] | None = None
+        self.job: tuple[Key, Job] | None = None
         self.pipe, far = Pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gboard_sim.learning.worker", str(far.fileno())],
@@ -102,18 +106,18 @@ class ProcessPool:
     def __init__(self, workshop: Workshop, workers: int) -> None:
         self._workshop = workshop
         self._workers = [_Process(workshop) for _ in range(workers)]
-        self._deaths: dict[Hashable, int] = {}
+        self._deaths: dict[Key, int] = {}
 
     def idle(self) -> int:
         """Workers without a job."""
         return sum(worker.job is None for worker in self._workers)
 
-    def start(self, key: Hashable, job: Job) -> None:
+    def start(self, key: Key, job: Job) -> None:
         """Give the job to an idle worker."""
         at = next(i for i, worker in enumerate(self._workers) if worker.job is None)
         self._give(at, key, job)
 
-    def finished(self, *, waiting: bool) -> Sequence[tuple[Hashable, Result]]:
+    def finished(self, *, waiting: bool) -> Sequence[tuple[Key, Result]]:
         """Answers that have come; blocks for one if `waiting` and a job is under way."""
         busy = {w.pipe: i for i, w in enumerate(self._workers) if w.job is not None}
         done = []
@@ -140,14 +144,14 @@ class ProcessPool:
             worker.end()
         self._workers.clear()
 
-    def _give(self, at: int, key: Hashable, job: Job) -> None:
+    def _give(self, at: int, key: Key, job: Job) -> None:
         self._workers[at].job = (key, job)
         try:
             self._workers[at].pipe.send(job)
         except OSError:
             self._replace(at, key, job)
 
-    def _replace(self, at: int, key: Hashable, job: Job) -> None:
+    def _replace(self, at: int, key: Key, job: Job) -> None:
         """Start a new worker in the place of a dead one, on the same job."""
         self._deaths[key] = self._deaths.get(key, 0) + 1
         if self._deaths[key] > MOST_DEATHS:

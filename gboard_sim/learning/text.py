@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import catalogue, seeds
-from gboard_sim.experiment import Evaluation
 from gboard_sim.experiment import Text as Settings
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning import arrival
@@ -17,7 +16,7 @@ from gboard_sim.learning.law_sampling import MessageCounts, sample
 from gboard_sim.learning.text_store import RowSet, TextRows, TextStore, build_store
 from gboard_sim.learning.tokenizer_training import Vocabulary, train_vocabulary
 from gboard_sim.learning.user_sets import UserSets, divide, later
-from gboard_sim.records import Flags, Floats, Ints, Typing
+from gboard_sim.records import Flags, Floats, Typing
 from gboard_sim.units import DAY_S
 
 SPARE_USERS = 1.1
@@ -146,9 +145,7 @@ def _drawn(law: Law, settings: Settings, phones: int, seed: int) -> Corpus:
     """A corpus from the law, with as many users as leave one for every phone."""
     taken = settings.public_share + settings.validation_share + settings.test_share
     users = int(np.ceil(SPARE_USERS * phones / (1.0 - taken))) + 20
-    counts = MessageCounts(
-        settings.messages_per_user, MESSAGES_SIGMA, least=1, most=MOST_MESSAGES
-    )
+    counts = MessageCounts(settings.messages_per_user, MESSAGES_SIGMA, least=1, most=MOST_MESSAGES)
     text = sample(law, users, counts, seed)
     return arrange(
         source="the synthetic law",
@@ -181,9 +178,7 @@ def _arrival(
         case "recorded":
             return arrival.recorded(rows.first, recorded_s, corpus.source)
         case "habit":
-            return arrival.habit(
-                rows.first, **calendar, offset_s=utc_offset_s, seed=seed
-            )
+            return arrival.habit(rows.first, **calendar, offset_s=utc_offset_s, seed=seed)
         case "compressed":
             return arrival.compressed(
                 rows.first, recorded_s, **calendar, offset_s=utc_offset_s, seed=seed

@@ -6,6 +6,7 @@ the `[graphs]` table of its `spec.toml`.
 
 import hashlib
 import logging
+import os
 import re
 import sys
 import warnings
@@ -199,7 +200,7 @@ def export_graphs(spec: ModelSpec, folder: Path) -> dict[str, str]:
     for graph in GRAPH_NAMES:
         content = trace(spec, graph).SerializeToString(deterministic=True)
         path = folder / f"{graph}.onnx"
-        aside = path.with_suffix(".part")
+        aside = folder / f"{graph}.{os.getpid()}.part"
         aside.write_bytes(content)
         aside.replace(path)
         digests[graph] = hashlib.sha256(content).hexdigest()

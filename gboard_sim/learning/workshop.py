@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.graphs import Graphs
 from gboard_sim.learning.onnxruntime_trainer import OnnxRuntimeTrainer
+from gboard_sim.learning.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.spec import ModelSpec
 from gboard_sim.learning.text_store import RowSet, TextRows, open_rows
@@ -70,8 +71,6 @@ class Workshop:
             special = np.full(SPECIAL, -1, np.int32)
             words = np.concatenate([special, self.word_ids])
             return WholeWordScorer(self.trainer, self.spec.lane, words)
-        from gboard_sim.learning.piece_word_scorer import PieceWordScorer
-
         return PieceWordScorer(self.spec, self.vocabulary, self.word_ids)
 
     def rows(self, name: RowSet) -> TextRows:

@@ -1,5 +1,6 @@
 """When phones were there: by the hour of their own day, and over the run."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -26,23 +27,31 @@ def figure(contents: Contents) -> Figure:
         f"{quantity.share(day[busiest] / fleet.phones)} of the fleet, fewest from "
         f"{quietest} to {quietest + 1} h, {quantity.share(day[quietest] / fleet.phones)}{swing}"
     )
-    begun = fleet.participants_by_hour
+    ended_h = 24 * (contents.figure("simulated_days") or 0.0)
+    eligible, configured = (
+        values[: math.ceil(ended_h) if ended_h else None]
+        for values in (fleet.eligible_by_hour, fleet.participants_by_hour)
+    )
     return Figure(
         name="availability",
         title="Availability",
         caption=(
             "A phone is eligible while it is idle, charging and on an unmetered network. "
-            f"By the clock on the phone, {extremes}. {quantity.count(begun.sum())} sessions were "
-            "configured in the run"
-            + (f", at most {quantity.count(begun.max())} in one hour." if begun.size else ".")
+            f"By the clock on the phone, {extremes}. "
+            f"{quantity.count(configured.sum())} sessions were configured in the run"
+            + (
+                f", at most {quantity.count(configured.max())} in one hour."
+                if configured.size
+                else "."
+            )
         ),
         panels=(
             Panel(f"24 bars: {extremes}.", partial(_by_clock, fleet=fleet)),
             Panel(
                 "Two curves over the simulated days: phones eligible, "
-                f"{quantity.count(_mean(fleet.eligible_by_hour))} in the mean; sessions begun in "
-                f"each hour, {quantity.count(_mean(begun))} in the mean.",
-                partial(_over_run, fleet=fleet),
+                f"{quantity.count(_mean(eligible))} in the mean; sessions configured in "
+                f"each hour, {quantity.count(_mean(configured))} in the mean.",
+                partial(_over_run, eligible=eligible, configured=configured),
             ),
         ),
     )
@@ -60,10 +69,11 @@ def _by_clock(figure: FigureBase, fleet: FleetFacts) -> None:
     axes.xaxis.set_major_locator(FixedLocator([0, 6, 12, 18, 24]))
 
 
-def _over_run(figure: FigureBase, fleet: FleetFacts) -> None:
-    top, bottom = upright(figure, ["phones eligible", "sessions begun in each hour"], "simulated days")
-    _hours(top, fleet.eligible_by_hour, BLUE.light)
-    _hours(bottom, fleet.participants_by_hour, STONE.light)
+def _over_run(figure: FigureBase, eligible: Floats, configured: Floats) -> None:
+    titles = ["phones eligible", "sessions configured in each hour"]
+    top, bottom = upright(figure, titles, "simulated days")
+    _hours(top, eligible, BLUE.light)
+    _hours(bottom, configured, STONE.light)
 
 
 def _hours(axes: Axes, values: Floats, color: str) -> None:

@@ -121,9 +121,7 @@ class Contents:
             provenance=_object(directory, "provenance.json"),
             summary=_object(directory, "summary.json"),
             ledger=(
-                _object(directory, "ledger.json")
-                if (directory / "ledger.json").is_file()
-                else None
+                _object(directory, "ledger.json") if (directory / "ledger.json").is_file() else None
             ),
             fleet=fleet,
             sessions=_table(directory, "sessions"),
@@ -158,11 +156,12 @@ class Contents:
 
     def sums_by_class(self, column: str) -> Floats:
         """A column of the sessions, summed over each phone class. Shape [classes]."""
-        return np.bincount(
+        sums: Floats = np.bincount(
             numbers(self.sessions, "phone_class").astype(np.int64),
             weights=numbers(self.sessions, column),
             minlength=len(self.fleet.classes),
-        )
+        ).astype(np.float64)
+        return sums
 
     def evaluated(self, set_name: str, group: str) -> pa.Table:
         """The evaluations of a set and group, by version, ascending."""
@@ -173,7 +172,7 @@ class Contents:
     def figure(self, key: str) -> float | None:
         """A number of the summary; None where it is absent, null or NaN."""
         value = self.summary.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or np.isnan(value):
             return None
         return float(value)
 

@@ -45,8 +45,14 @@ def figure(contents: Contents) -> Figure:
             "the dot is the central one."
         ),
         panels=(
-            Panel(f"Bars: bytes per phone. {said_bytes}.", partial(_bytes, names=names, down=down, up=up)),
-            Panel(f"Dots: joules per phone. {said_joules}.", partial(_joules, names=names, joules=joules)),
+            Panel(
+                f"Bars: bytes per phone. {said_bytes}.",
+                partial(_bytes, names=names, down=down, up=up),
+            ),
+            Panel(
+                f"Dots: joules per phone. {said_joules}.",
+                partial(_joules, names=names, joules=joules),
+            ),
         ),
     )
 
@@ -59,7 +65,7 @@ def _bytes(figure: FigureBase, names: list[str], down: Floats, up: Floats) -> No
         (up, _BAR / 2, BLUE.light, "↑"),
     ):
         axes.barh(row + shift, values, height=_BAR * 0.88, color=color)
-        for at, value in zip(row, values, strict=True):
+        for at, value in enumerate(values):
             beside(axes, value, at + shift, f"{arrow} {quantity.data(value)}")
     axes.set_xlim(0, max(down.max(), up.max(), 1e-9))
 
@@ -71,5 +77,5 @@ def _joules(figure: FigureBase, names: list[str], joules: Floats) -> None:
     axes.hlines(row, low, high, color=STONE.light, linewidth=2.4)
     axes.plot(central, row, "o", color=BLUE.light, markersize=8)
     axes.set_xlim(0, max(high.max(), 1e-9))
-    for at in row:
+    for at in range(len(names)):
         beside(axes, high[at], at, quantity.energy_range(low[at], central[at], high[at]))

@@ -16,20 +16,20 @@ FONT = "DejaVu Sans"
 
 MONOSPACE = "DejaVu Sans Mono"
 
-SMALL = 10.5
+SMALL = 11
 """Font size of labels beside a mark, in pixels at a panel's natural size."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": FONT,
-    "font.size": 11,
+    "font.size": 11.5,
     "text.color": TEXT.light,
     "text.parse_math": False,
-    "axes.titlesize": 12,
+    "axes.titlesize": 12.5,
     "axes.titlelocation": "left",
     "axes.titlecolor": TEXT.light,
     "axes.titlepad": 9,
     "axes.labelcolor": MUTED.light,
-    "axes.labelsize": 11,
+    "axes.labelsize": 11.5,
     "axes.edgecolor": RULE.light,
     "axes.facecolor": "none",
     "axes.linewidth": 1.0,
@@ -66,6 +66,7 @@ def upright(figure: FigureBase, titles: Sequence[str], xlabel: str) -> list[Axes
         axes.set_title(title)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_plain))
         axes.tick_params(axis="x", length=0)
     stack[-1].set_xlabel(xlabel)
@@ -73,9 +74,7 @@ def upright(figure: FigureBase, titles: Sequence[str], xlabel: str) -> list[Axes
     return list(stack)
 
 
-def lying(
-    figure: FigureBase, title: str, rows: Sequence[str], *, monospace: bool = False
-) -> Axes:
+def lying(figure: FigureBase, title: str, rows: Sequence[str], *, monospace: bool = False) -> Axes:
     """Axes with one named row for each thing compared, the first on top."""
     axes = figure.subplots()
     axes.set_title(title)
@@ -90,6 +89,7 @@ def lying(
     axes.grid(False)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
+    axes.axvline(0, color=RULE.light, linewidth=1.0)
     return axes
 
 
@@ -112,7 +112,7 @@ def series(axes: Axes, x: Floats, y: Floats, color: str) -> None:
     x, y = _finite(x, y)
     if len(x) <= POINTS:
         marker = "o" if len(x) <= _FEW else ""
-        axes.plot(x, y, color=color, marker=marker, markersize=4, markeredgewidth=0)
+        axes.plot(x, y, color=color, marker=marker, markersize=4.5, markeredgewidth=0)
         return
     x, low, middle, high = stretches(x, y)
     axes.fill_between(x, low, high, color=color, alpha=0.22, linewidth=0)
@@ -123,7 +123,7 @@ def points(axes: Axes, x: Floats, y: Floats, color: str) -> None:
     """Separate values: a dot each while there are few, else the median and range of stretches."""
     x, y = _finite(x, y)
     if len(x) <= POINTS:
-        axes.plot(x, y, color=color, linestyle="", marker="o", markersize=4, markeredgewidth=0)
+        axes.plot(x, y, color=color, linestyle="", marker="o", markersize=4.5, markeredgewidth=0)
     else:
         series(axes, x, y, color)
 
@@ -140,26 +140,29 @@ def stretches(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """
     runs = [
         (np.median(part_x), part_y.min(), np.median(part_y), part_y.max())
-        for part_x, part_y in zip(
-            np.array_split(x, POINTS), np.array_split(y, POINTS), strict=True
-        )
+        for part_x, part_y in zip(np.array_split(x, POINTS), np.array_split(y, POINTS), strict=True)
     ]
     middle_x, low, middle, high = np.array(runs, dtype=np.float64).T
     return middle_x, low, middle, high
 
 
 def spread(positions: Floats, gap: float) -> Floats:
-    """Heights for labels near their marks, in order, at least `gap` apart. Shape [n]."""
+    """Heights for labels near their marks, in order, at least `gap` apart. Shape [n].
+
+    The least squared shift that does it: isotonic regression of the heights less their ranks'
+    gaps, by its max-min formula (Barlow et al., Statistical Inference under Order Restrictions,
+    1972); a figure has a handful of labels.
+    """
     order = np.argsort(positions, kind="stable")
-    placed = positions[order].astype(np.float64)
-    for _ in range(len(placed)):
-        for i in range(1, len(placed)):
-            short = gap - (placed[i] - placed[i - 1])
-            if short > 1e-12:
-                placed[i - 1] -= short / 2
-                placed[i] += short / 2
-    heights = np.empty_like(placed)
-    heights[order] = placed
+    ranks = gap * np.arange(len(positions))
+    less = positions[order] - ranks
+    n = len(less)
+    fitted = [
+        max(min(less[i : j + 1].mean() for j in range(k, n)) for i in range(k + 1))
+        for k in range(n)
+    ]
+    heights = np.empty(n)
+    heights[order] = fitted + ranks
     return heights
 
 

@@ -10,14 +10,15 @@ import matplotlib.style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import FigureBase
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from gboard_sim.report.drawing import FONT, MONOSPACE, STYLE
 from gboard_sim.report.palette import PAPER, by_variable
 
-WIDTH_PX = 420
-"""Natural width of a panel: a phone shows it at about four fifths of this, a laptop at 1.1."""
+WIDTH_PX = 400
+"""Natural width of a panel: a phone shows it at about seven eighths of this, a laptop at 1.15."""
 
-HEIGHT_PX = 290
+HEIGHT_PX = 285
 
 SYSTEM_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 SYSTEM_MONOSPACE = "ui-monospace, 'SF Mono', Menlo, Consolas, monospace"
@@ -77,10 +78,11 @@ def _svg(panels: Sequence[Panel], salt: str) -> str:
     # The style changes matplotlib's settings and puts them back: no other state of it is touched.
     with matplotlib.style.context([dict(STYLE) | {"svg.hashsalt": salt}], after_reset=True):
         canvas = Canvas(
-            figsize=(WIDTH_PX * len(panels) / _DPI, height_px / _DPI), dpi=_DPI, layout="constrained"
+            figsize=(WIDTH_PX * len(panels) / _DPI, height_px / _DPI),
+            dpi=_DPI,
+            layout=ConstrainedLayoutEngine(w_pad=6 / _DPI, h_pad=6 / _DPI, hspace=0.04),
         )
         FigureCanvasSVG(canvas)
-        canvas.get_layout_engine().set(w_pad=6 / _DPI, h_pad=6 / _DPI, hspace=0.04)
         parts = canvas.subfigures(1, len(panels), squeeze=False)[0]
         for part, panel in zip(parts, panels, strict=True):
             panel.draw(part)

@@ -1,6 +1,5 @@
 """The figures that a reader wants first: what was learned, what it took, what was promised."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -103,19 +102,16 @@ def _took(contents: Contents) -> Iterator[Row]:
         quantity.count(took_part),
         f"of {quantity.count(fleet.phones)}, in {quantity.count(figure('sessions'))} sessions",
     )
-    downlink_bytes = figure("downlink_bytes")
-    mean = None if downlink_bytes is None else downlink_bytes / fleet.phones
     uplink = quantity.data(figure("uplink_bytes_per_phone_mean"))
+    downlink = quantity.data(figure("downlink_bytes_per_phone_mean"))
     yield Row("uplink per phone", uplink, "mean over the fleet")
-    yield Row("downlink per phone", quantity.data(mean), "mean over the fleet")
-    joules = [
-        float(contents.sums_by_class(column).sum()) / fleet.phones
-        for column in ("energy_low_j", "energy_j", "energy_high_j")
-    ]
+    yield Row("downlink per phone", downlink, "mean over the fleet")
+    low = quantity.energy(figure("energy_j_per_phone_mean_low"))
+    high = quantity.energy(figure("energy_j_per_phone_mean_high"))
     yield Row(
         "energy per phone",
-        quantity.energy(joules[1]),
-        f"between {quantity.energy(joules[0])} and {quantity.energy(joules[2])}; mean over the fleet",
+        quantity.energy(figure("energy_j_per_phone_mean")),
+        f"between {low} and {high}; mean over the fleet",
     )
 
 
@@ -123,9 +119,10 @@ def _promised(contents: Contents) -> Iterator[Row]:
     epsilon = contents.summary.get("epsilon_policy")
     ledger = contents.ledger or {}
     sentence = str(ledger.get("sentence") or "")
-    if isinstance(epsilon, int | float) and not math.isnan(epsilon):
-        value = "infinite" if math.isinf(epsilon) else f"{epsilon:.4g}"
-        yield Row("epsilon", value, sentence)
+    if epsilon == "infinity":
+        yield Row("epsilon", "infinite", sentence)
+    elif isinstance(epsilon, int | float):
+        yield Row("epsilon", f"{epsilon:.4g}", sentence)
     elif ledger.get("broken"):
         note = f"no claim: the run did not keep its bounds: {ledger['broken']}"
         yield Row("epsilon", quantity.UNKNOWN, note)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from gboard_sim.report import (
     availability,
@@ -62,7 +61,7 @@ def _page(contents: Contents, figures: list[Figure]) -> str:
         synthetic=headline.synthetic(contents),
         learned=headline.learned(contents),
         sections=headline.sections(contents),
-        figures=[(figure, [Markup(svg) for svg in figure.inline()]) for figure in figures],
+        figures=[(figure, figure.inline()) for figure in figures],
         group_tables=recall_table.tables(contents),
         experiment_toml=contents.experiment_toml,
         provenance=_flat(contents.provenance),

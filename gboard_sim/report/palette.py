@@ -29,7 +29,7 @@ RULE = Ink("#dcdddb", "#34383d")
 BLUE = Ink("#0072b2", "#62b6e8")
 GREEN = Ink("#00815f", "#3fc79d")
 ORANGE = Ink("#c4570a", "#f09a57")
-STONE = Ink("#9a9da1", "#7c8086")
+STONE = Ink("#81858b", "#878b91")
 
 INKS: Mapping[str, Ink] = {
     "paper": PAPER,

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from gboard_sim.records import Floats, Ints
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
-from gboard_sim.report.drawing import SMALL, halo, lying, upright
+from gboard_sim.report.drawing import SMALL, beside, halo, lying, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, MUTED, RULE
 
@@ -41,8 +41,8 @@ def figure(contents: Contents) -> Figure:
         title="Participation",
         caption=(
             f"{quantity.count(len(phone))} of {quantity.count(fleet.phones)} phones had an upload "
-            "used. A class whose dot lies left of its ring has less say than its part of the fleet. "
-            f"{quantity.count(never)} phones had no upload used; the busiest had "
+            "used. A class whose dot lies left of its ring has less say than its part of the "
+            f"fleet. {quantity.count(never)} phones had no upload used; the busiest had "
             f"{quantity.count(most)}."
         ),
         panels=(
@@ -80,22 +80,19 @@ def _classes(
     title = "of the fleet (ring) and of the used uploads (dot), %"
     axes = lying(figure, title, names)
     row = np.arange(len(names))
-    axes.hlines(row, 100 * part_of_fleet, 100 * part_of_uploads, color=RULE.light, linewidth=3)
+    ends = part_of_uploads if part_of_uploads.any() else part_of_fleet
+    axes.hlines(row, 100 * part_of_fleet, 100 * ends, color=RULE.light, linewidth=3)
     axes.plot(100 * part_of_fleet, row, "o", color=MUTED.light, markersize=9, **halo())
-    axes.plot(100 * part_of_uploads, row, "o", color=BLUE.light, markersize=7)
-    axes.set_xlim(0, 108 * max(part_of_fleet.max(), part_of_uploads.max()))
+    if part_of_uploads.any():
+        axes.plot(100 * part_of_uploads, row, "o", color=BLUE.light, markersize=7)
+    right = 105 * max(part_of_fleet.max(), part_of_uploads.max())
+    axes.set_xlim(0, right)
     axes.spines["bottom"].set_visible(True)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(True, axis="x")
-    for at in row:
-        axes.annotate(
-            f"{quantity.count(took_part[at])} of {quantity.count(phones[at])} phones took part",
-            (0, at),
-            xytext=(4, -22),
-            textcoords="offset points",
-            color=MUTED.light,
-            fontsize=SMALL,
-        )
+    for at in range(len(names)):
+        part = f"{quantity.count(took_part[at])} of {quantity.count(phones[at])}\ntook part"
+        beside(axes, right, at, part)
 
 
 def _histogram(figure: FigureBase, uploads: Ints, phones: Ints) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-UNKNOWN = "–"
+UNKNOWN = "-"
 """What stands where a figure is not known."""
 
 _STEPS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))

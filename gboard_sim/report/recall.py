@@ -22,11 +22,12 @@ _LEVELS = (
 def figure(contents: Contents) -> Figure | None:
     """The figure, or None where nothing was learned."""
     curve = contents.evaluated("validation", "all")
-    validation = numbers(curve, "recall_at_3")
     test = contents.evaluated("test", "all")
-    if not np.isfinite(validation).any():
+    validation, days = numbers(curve, "recall_at_3"), contents.days_at(numbers(curve, "version"))
+    judged = np.isfinite(validation) & np.isfinite(days)
+    if not judged.any():
         return None
-    days = contents.days_at(numbers(curve, "version"))
+    validation, days = validation[judged], days[judged]
     mb = contents.uplink_mb_per_phone_at(days)
     tested_days = contents.days_at(numbers(test, "version"))[-1:]
     tested = numbers(test, "recall_at_3")[-1:]
@@ -37,12 +38,13 @@ def figure(contents: Contents) -> Figure | None:
     }
     draw = partial(_draw, validation=validation, tested=tested, levels=levels)
     said = ", ".join(f"{label} {quantity.recall(value)}" for label, (value, _) in levels.items())
-    finite = validation[np.isfinite(validation)]
     course = (
-        f"from {quantity.recall(finite[0])} at the first evaluation to "
-        f"{quantity.recall(finite[-1])} at the last"
+        f"from {quantity.recall(validation[0])} at the first evaluation to "
+        f"{quantity.recall(validation[-1])} at the last"
     )
-    ending = f" The ring is the test at the end: {quantity.recall(tested[0])}." if tested.size else ""
+    ending = (
+        f" The ring is the test at the end: {quantity.recall(tested[0])}." if tested.size else ""
+    )
     return Figure(
         name="recall",
         title="Recall",
@@ -57,7 +59,7 @@ def figure(contents: Contents) -> Figure | None:
                 partial(draw, x=days, tested_x=tested_days, by="simulated days"),
             ),
             Panel(
-                f"The same line by mean uplink per phone, 0 to {np.nanmax(mb):.3g} MB.",
+                f"The same line by mean uplink per phone, 0 to {mb.max():.3g} MB.",
                 partial(
                     draw,
                     x=mb,
@@ -82,8 +84,8 @@ def _draw(
     (axes,) = upright(figure, ["recall@3"], by)
     series(axes, x, validation, BLUE.light)
     values = [value for value, _ in levels.values()]
-    top = 1.1 * max(np.nanmax(validation), *values, *tested[np.isfinite(tested)], 1e-3)
-    right = max(np.nanmax(x), *tested_x[np.isfinite(tested_x)], 1e-9)
+    top = 1.1 * max(validation.max(), *values, *tested[np.isfinite(tested)], 1e-3)
+    right = max(x.max(), *tested_x[np.isfinite(tested_x)], 1e-9)
     axes.set_ylim(0.0, top)
     axes.set_xlim(0.0, 1.02 * right)
     for value, dashes in levels.values():

@@ -69,7 +69,7 @@ def figure(contents: Contents) -> Figure | None:
         caption=(
             f"{quantity.count(total)} sessions, of which {quantity.count(used)} ended in an upload "
             "that became part of a version. A shape spells what happened, sign by sign; one "
-            "without a leading - trained in a window in which nothing was to be sent."
+            "without a leading hyphen trained in a window in which nothing was to be sent."
         ),
         panels=(
             Panel(f"Bars: sessions by shape. {head}.", partial(_shapes, rows=rows, total=total)),
@@ -89,7 +89,7 @@ def _shapes(figure: FigureBase, rows: list[tuple[str, float]], total: int) -> No
     axes.barh(range(len(rows)), values, height=0.62, color=colors)
     axes.set_xlim(0, max(values))
     for row, n in enumerate(values):
-        beside(axes, n, row, f"{quantity.count(n)}  {quantity.share(n / total)}")
+        beside(axes, n, row, f"{quantity.count(n)} · {quantity.share(n / total)}")
 
 
 def _joules(figure: FigureBase, spent: Mapping[str, float], total_j: float) -> None:

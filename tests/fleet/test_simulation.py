@@ -196,7 +196,7 @@ def test_a_late_upload_is_sent_again_without_training(world):
     # Both are selected for one upload; phone 1 is slower, so late, and keeps its stint.
     phones = replace(world.population(2), flop_per_s=np.array([10.0, 5.0]))
     rules = RoundRules(
-        goal=1, over_selection=2.0, deadline_s=100.0, minimum=1, selection_timeout_s=10.0
+        goal=1, over_selection=2.0, deadline_s=100.0, minimum=1, selection_timeout_s=1000.0
     )
     learner = world.Learner(world.one_row_each(2))
     end, log = run(
@@ -210,7 +210,7 @@ def test_a_late_upload_is_sent_again_without_training(world):
     assert log.rows("phone", "shape", "ended_s") == [
         (0, "-v[]+^", 121.0),
         (1, "-v[]+#", 131.0),
-        (1, "-+^", 1001.0),
+        (1, "-+^", 1101.0),  # selected alone when selection, open since 100, times out
     ]
     assert end.payloads.tolist() == [1, 2]
     again = learner.cohorts[1]
@@ -303,12 +303,12 @@ def default_mix():
     return load_fleet("default", catalogue.read)
 
 
-def default_run(world, mix, schedule, *, phones=400, days=2.0, **options):
+def default_run(world, mix, schedule, *, phones=400, days=2.0, goal=8, **options):
     works = (LocalWork(1, None, 8, 0.1), LocalWork(None, 6, 8, 0.1), LocalWork(1, None, 8, 0.1, 20))
     learner = options.pop("learner", None) or world.Learner(
         plausible_typing(phones, days, 5, at_start=0.3), model_bytes=5_649_000
     )
-    rules = RoundRules(goal=12, minimum=8, deadline_s=120.0, selection_timeout_s=1800.0)
+    rules = RoundRules(goal=goal, minimum=goal // 2, deadline_s=120.0, selection_timeout_s=1800.0)
     end, log = run(
         populate(mix, phones, 5),
         rules,
@@ -328,14 +328,16 @@ def same(one, other):
         np.testing.assert_array_equal(one.column(block), other.column(block))
 
 
-@pytest.mark.parametrize("k", [1, 3])
-def test_neither_lookahead_nor_stretches_change_a_bit(world, default_mix, k):
+@pytest.mark.parametrize(("k", "goal"), [(1, 8), (3, 2)])
+def test_neither_lookahead_nor_stretches_change_a_bit(world, default_mix, k, goal):
     schedule = world.EveryKth(k=k, max_age=5)
-    end, log, learner = default_run(world, default_mix, schedule)
+    end, log, learner = default_run(world, default_mix, schedule, goal=goal)
     assert end.versions > 20
     assert end.rejected > 0
     for options in ({"lookahead": 0}, {"stretch_s": 30.0}, {"stretch_s": 1.0, "lookahead": 3}):
-        again, its_log, its_learner = default_run(world, default_mix, schedule, **options)
+        again, its_log, its_learner = default_run(
+            world, default_mix, schedule, goal=goal, **options
+        )
         same(log, its_log)
         assert learner.cohorts == its_learner.cohorts
         for mine, other in zip(astuple(end), astuple(again), strict=True):
@@ -372,7 +374,7 @@ def test_over_selection_leaves_its_surplus_unused_when_nothing_fails(world):
     )
     shapes, counts = np.unique(log.column("shape"), return_counts=True)
     assert dict(zip(shapes.tolist(), counts.tolist(), strict=True)) == {"-v[]+^": 100, "-v[]+#": 30}
-    assert 30 / 130 == pytest.approx(1 - 1 / 1.3)
+    assert counts[0] / 130 == pytest.approx(1 - 1 / 1.3)  # '#' sorts before '^'
 
 
 def test_the_run_stops_at_versions_budgets_and_the_learners_word(world, default_mix):
@@ -385,7 +387,7 @@ def test_the_run_stops_at_versions_budgets_and_the_learners_word(world, default_
         budgets={"uplink_mb_per_phone": 2.0, "energy_j_per_phone": 1e9},
     )
     assert spent.stop_reason == "budget:uplink_mb_per_phone"
-    assert 2.0 <= spent.upload_bytes.mean() / 1e6 < 2.5
+    assert spent.upload_bytes.mean() / 1e6 == pytest.approx(2.25, abs=0.25)
     typing = plausible_typing(400, 2.0, 5)
     for lookahead in (0, 9):
         learner = FakeLearner(typing, 5_649_000, stop_at_version=11)

@@ -78,15 +78,14 @@ def test_a_step_equals_the_float64_reference(make, name) -> None:
         assert distance(found.parameters[tensor.slice], step) < 1e-5, tensor.name
 
 
-def test_fifty_steps_drift_no_further_than_rounding(trainer, record_property) -> None:
+def test_fifty_steps_drift_no_further_than_rounding(trainer) -> None:
     batches = [messages(seed, [9, 12, 5, 8]) for seed in range(50)]
     before = initial_parameters(TINY, VOCABULARY, 0)
     found = trainer.train(before, batches, 0.5)
     expected = reference().train(before, batches, 0.5)
     drift = distance(found.parameters - before, expected.parameters - before)
-    record_property("drift_after_50_steps", drift)
     assert found.steps == 50
-    assert drift < 1e-4
+    assert drift < 5e-5  # of the whole movement; 1e-5 was measured for both trainers
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
 
 

@@ -1,0 +1,20 @@
+"""One small run that many tests look at, made once for each process."""
+
+from pathlib import Path
+
+import pytest
+
+import gboard_sim
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> "gboard_sim.Run":
+    """The shipped experiment `smoke`, finished."""
+    out = tmp_path_factory.mktemp("smoke") / "run"
+    return gboard_sim.run(gboard_sim.load("smoke", overrides=["run.workers=2"]), out=out)
+
+
+@pytest.fixture
+def smoke_path(smoke: "gboard_sim.Run") -> Path:
+    """Its run directory."""
+    return smoke.directory.path

@@ -1,0 +1,226 @@
+"""Whole runs on real parts: what they leave, that they repeat, and that they survive."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from safetensors.numpy import load_file
+
+import gboard_sim
+from gboard_sim import simulate
+from gboard_sim.errors import CorpusError, ExperimentError, RunDirectoryError
+from gboard_sim.learning.graphs import GRAPH_NAMES
+
+DERIVED_FROM_THE_MACHINE = {"machine"}
+SMALL = ["run.versions=4", "fleet.phones=40", "text.messages_per_user=20"]
+
+
+def facts(path: Path) -> dict:
+    summary = json.loads((path / "summary.json").read_text())
+    return {k: v for k, v in summary.items() if k not in DERIVED_FROM_THE_MACHINE}
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Everything in a run directory that must not depend on the machine."""
+    depends = {"summary.json", "report.html", "experiment.toml"}
+    found = {p.relative_to(path).as_posix(): p for p in path.rglob("*") if p.is_file()}
+    return {name: p.read_bytes() for name, p in found.items() if p.name not in depends}
+
+
+def start(out: Path, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "gboard_sim", "run", "smoke", "--quiet", "--out", str(out)]
+    return subprocess.Popen([*command, *more], start_new_session=True)
+
+
+def test_a_run_leaves_what_the_run_directory_promises(smoke, smoke_path):
+    names = {path.name for path in smoke_path.iterdir()}
+    assert names >= {
+        "experiment.toml", "provenance.json", "sessions.parquet", "cohorts.parquet",
+        "answers.parquet", "versions.parquet", "evaluations.parquet", "fleet.json",
+        "summary.json", "artefacts",
+    }  # fmt: skip
+    assert not names & {"journal", "checkpoints"}
+    assert not list(smoke_path.rglob("*.partial"))
+    assert facts(smoke_path) == {k: v for k, v in smoke.summary.items() if k != "machine"}
+
+
+def test_the_summary_agrees_with_the_tables(smoke):
+    sessions, versions = smoke.table("sessions"), smoke.table("versions")
+    shapes = np.unique(sessions["shape"].to_numpy(), return_counts=True)
+    summary = smoke.summary
+    assert summary["session_shapes"] == dict(zip(shapes[0], shapes[1].tolist(), strict=True))
+    assert summary["uplink_bytes"] == sum(sessions["upload_bytes"].to_pylist())
+    assert summary["uplink_bytes"] == sum(summary["uplink_bytes_by_purpose"].values())
+    assert summary["downlink_bytes"] == sum(sessions["download_bytes"].to_pylist())
+    assert summary["versions"] == versions.num_rows == summary["rounds"]
+    assert summary["sessions_trained"] == smoke.table("cohorts").num_rows
+    assert summary["trained_tokens"] == sum(versions["trained_tokens"].to_pylist())
+    # A model down and up is its float32 parameters and a header of 16 bytes.
+    model = 4 * summary["model_parameters"] + 16
+    used = [b for b, v in zip(*map(list, (sessions["upload_bytes"].to_pylist(),
+            sessions["used_in"].to_pylist())), strict=True) if v >= 0]  # fmt: skip
+    assert set(used) == {model}
+
+
+def test_learning_beats_the_random_start_and_no_recall_passes_the_ceiling(smoke):
+    summary = smoke.summary
+    assert (
+        summary["recall_at_3_version_0"] < summary["recall_at_3"] < summary["ceiling_recall_at_3"]
+    )
+    assert summary["unigram_recall_at_3"] < summary["ngram_recall_at_3"]
+    losses = smoke.table("versions")["loss"].to_pylist()
+    assert losses[-1] < losses[0]
+
+
+def test_the_artefacts_are_the_last_version_and_valid_graphs(smoke, smoke_path):
+    manifest = json.loads((smoke_path / "artefacts/manifest.json").read_text())
+    tensors = load_file(smoke_path / "artefacts/parameters.safetensors")
+    assert sum(t.size for t in tensors.values()) == smoke.summary["model_parameters"]
+    assert manifest["recall_at_3"] == smoke.summary["recall_at_3"]
+    for name in GRAPH_NAMES:
+        onnx.checker.check_model(onnx.load(smoke_path / "artefacts" / f"{name}.onnx"))
+
+
+@pytest.mark.parametrize(
+    "override", ["run.workers=1", "run.workers=4", "run.lookahead=0", "run.lookahead=3"]
+)
+def test_the_bits_do_not_depend_on_workers_or_lookahead(smoke_path, tmp_path, override):
+    again = gboard_sim.run(gboard_sim.load("smoke", overrides=[override]), out=tmp_path / "run")
+    assert facts(again.directory.path) == facts(smoke_path)
+    assert files(again.directory.path) == files(smoke_path)
+
+
+@pytest.mark.parametrize("checkpoints", [0, 1, 2])
+def test_a_killed_run_resumes_to_the_same_bits(smoke_path, tmp_path, checkpoints):
+    out = tmp_path / "run"
+    process = start(out)
+    while not (out / "provenance.json").exists() or checkpoints > len(
+        list(out.glob("journal/*.answers.parquet"))
+    ):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.001)
+    time.sleep(random.Random(checkpoints).uniform(0.0, 0.05))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "summary.json").exists(), "the run ended before it could be killed"
+    simulate.resume(out)
+    assert facts(out) == facts(smoke_path)
+    assert files(out) == files(smoke_path)
+
+
+def test_every_seed_is_another_world(smoke, tmp_path):
+    other = gboard_sim.run(gboard_sim.load("smoke", overrides=["run.seed=2"]), out=tmp_path / "r")
+    assert other.summary["parameters_sha256"] != smoke.summary["parameters_sha256"]
+    assert other.summary["uplink_bytes"] != smoke.summary["uplink_bytes"]
+
+
+def test_the_two_trainers_learn_the_same_but_for_rounding(tmp_path):
+    runs = [
+        gboard_sim.run(
+            gboard_sim.load("smoke", overrides=[*SMALL, f"training.trainer={trainer}"]),
+            out=tmp_path / trainer,
+        )
+        for trainer in ("onnxruntime", "torch")
+    ]
+    one, other = (run.table("versions") for run in runs)
+    for column in ("loss", "update_norm"):
+        assert np.allclose(one[column], other[column], rtol=1e-3)
+    assert one["closed_s"].equals(other["closed_s"])
+
+
+def test_stop_rules_name_the_reason(tmp_path):
+    reasons = {}
+    for name, overrides in {
+        "target": ["run.target_recall_at_3=0.01"],
+        "patience": ["run.patience=1", "run.min_gain=0.9"],
+        "budget": ["run.budget.uplink_mb_per_phone=0.05"],
+        "days": ["run.days=0.2"],
+    }.items():
+        run = gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / name)
+        reasons[name] = run.summary["stop_reason"]
+    assert reasons == {
+        "target": "target_recall",
+        "patience": "no_gain",
+        "budget": "budget:uplink_mb_per_phone",
+        "days": "days",
+    }
+
+
+def test_pretraining_on_public_text_lifts_version_0(smoke, tmp_path):
+    overrides = ["training.pretraining.epochs=2", "run.versions=1"]
+    run = gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / "run")
+    assert run.summary["recall_at_3_version_0"] > 3 * smoke.summary["recall_at_3_version_0"]
+
+
+@pytest.mark.parametrize("kind", ["unigram"])
+def test_a_piece_tokenizer_counts_recall_in_words(tmp_path, kind):
+    overrides = [*SMALL, f"text.tokenizer={kind}", "text.vocabulary=400"]
+    run = gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / "run")
+    assert 0.0 < run.summary["recall_at_3"] < run.summary["ceiling_recall_at_3"]
+
+
+def test_local_privacy_claims_what_was_asked_and_keeps_its_cap(tmp_path):
+    run = gboard_sim.run(gboard_sim.load("smoke", variant="local-dp"), out=tmp_path / "run")
+    assert run.summary["epsilon_policy"] == pytest.approx(8.0, rel=1e-5)
+    assert run.summary["epsilon_realised"] <= run.summary["epsilon_policy"]
+    sessions = run.table("sessions")
+    left = sessions["phone"].to_numpy()[sessions["left_phone"].to_numpy(zero_copy_only=False)]
+    assert np.bincount(left).max() <= 2
+    assert json.loads((tmp_path / "run/ledger.json").read_text())["broken"] is None
+
+
+def test_the_fleet_alone_needs_no_learning_and_says_so(tmp_path):
+    run = simulate.run_fleet(gboard_sim.load("smoke"), out=tmp_path / "run")
+    assert run.summary["recall_at_3"] is None
+    assert run.summary["uplink_bytes"] > 0
+    assert run.table("sessions").num_rows == run.summary["sessions"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "said"),
+    [
+        (["protocol.deadline_s=0.01"], ExperimentError, "protocol.deadline_s"),
+        (["fleet.mix=nothing"], Exception, "no entry 'nothing'"),
+        (["server.optimizer=sgd"], ExperimentError, "server.optimizer = 'sgd'"),
+        (["server.options.speed=1"], ExperimentError, "speed"),
+        (["schedule.name=fixed"], ExperimentError, "no option 'k'"),
+        (["codec.name=gzip"], ExperimentError, "codec.name = 'gzip'"),
+        (["text.source=/nowhere.jsonl"], CorpusError, "/nowhere.jsonl"),
+        (["training.learning_rate=1e9"], ExperimentError, "training.learning_rate"),
+    ],
+)
+def test_what_cannot_run_is_refused_and_leaves_nothing_behind(tmp_path, overrides, error, said):
+    with pytest.raises(error) as refused:
+        gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / "run")
+    assert said in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fleet_larger_than_its_corpus_is_refused(tmp_path):
+    corpus = tmp_path / "small.jsonl"
+    lines = (
+        json.dumps({"user": f"u{n % 30}", "text": "some words of mine", "time": None})
+        for n in range(200)
+    )
+    corpus.write_text("\n".join(lines))
+    with pytest.raises(CorpusError, match=r"fleet\.phones=60"):
+        gboard_sim.run(
+            gboard_sim.load("smoke", overrides=[f"text.source={corpus}"]), out=tmp_path / "run"
+        )
+
+
+def test_a_directory_that_is_taken_or_foreign_is_refused(smoke, smoke_path, tmp_path):
+    with pytest.raises(RunDirectoryError, match="not an empty folder"):
+        gboard_sim.run(gboard_sim.load("smoke"), out=smoke_path)
+    with pytest.raises(RunDirectoryError, match="has ended"):
+        simulate.resume(smoke_path)
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        simulate.resume(tmp_path)
