@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator
 from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, FleetFacts
-from gboard_sim.report.drawing import POINTS, series, upright
+from gboard_sim.report.drawing import POINTS, from_zero, series, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, STONE
 
@@ -21,7 +21,7 @@ def figure(contents: Contents) -> Figure:
     fleet = contents.fleet
     day = fleet.eligible_by_local_hour
     busiest, quietest = int(day.argmax()), int(day.argmin())
-    swing = f", {day.max() / day.min():.1f} to 1" if day.min() > 0 else ""
+    swing = f": a swing of {day.max() / day.min():.1f} to 1" if day.min() > 0 else ""
     extremes = (
         f"most phones are eligible from {busiest} to {busiest + 1} h, "
         f"{quantity.share(day[busiest] / fleet.phones)} of the fleet, fewest from "
@@ -84,4 +84,4 @@ def _hours(axes: Axes, values: Floats, color: str) -> None:
     else:
         series(axes, edges[:-1], values, color)
     axes.set_xlim(0, max(edges[-1], 1 / 24))
-    axes.set_ylim(bottom=0)
+    from_zero(axes)

@@ -128,6 +128,12 @@ def points(axes: Axes, x: Floats, y: Floats, color: str) -> None:
         series(axes, x, y, color)
 
 
+def from_zero(axes: Axes) -> None:
+    """Lets the heights begin at 0 and end a little above the highest mark."""
+    highest = float(axes.dataLim.y1)
+    axes.set_ylim(0, 1.1 * highest if np.isfinite(highest) and highest > 0 else 1.0)
+
+
 def stretches(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """A long series in `POINTS` runs of neighbours, about equally many in each.
 

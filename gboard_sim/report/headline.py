@@ -86,9 +86,19 @@ def _learned(contents: Contents) -> Iterator[Row]:
         if ceiling is not None
         else "the best that any model could do is not known for this text",
     )
-    yield Row("n-gram recall@3", quantity.recall(figure("ngram_recall_at_3")), "Kneser-Ney")
-    yield Row("unigram recall@3", quantity.recall(figure("unigram_recall_at_3")), "the same three")
-    yield Row("recall@3 at version 0", quantity.recall(figure("recall_at_3_version_0")))
+    yield Row(
+        "n-gram recall@3", quantity.recall(figure("ngram_recall_at_3")), "a tuned Kneser-Ney model"
+    )
+    yield Row(
+        "unigram recall@3",
+        quantity.recall(figure("unigram_recall_at_3")),
+        "always the three most frequent words",
+    )
+    yield Row(
+        "recall@3 at version 0",
+        quantity.recall(figure("recall_at_3_version_0")),
+        "before any phone had trained",
+    )
     yield Row("perplexity", quantity.decimal(figure("perplexity")), "per test word")
 
 

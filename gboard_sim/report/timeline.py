@@ -8,7 +8,7 @@ from matplotlib.figure import FigureBase
 from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
-from gboard_sim.report.drawing import POINTS, points, series, upright
+from gboard_sim.report.drawing import POINTS, from_zero, points, series, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, ORANGE, STONE
 from gboard_sim.units import DAY_S, MINUTE_S
@@ -77,7 +77,7 @@ def _pace(figure: FigureBase, days: Floats, minutes: Floats, uploads: Floats) ->
     points(top, days, minutes, BLUE.light)
     points(bottom, days, uploads, STONE.light)
     for axes in (top, bottom):
-        axes.set_ylim(bottom=0)
+        from_zero(axes)
 
 
 def _content(
@@ -88,7 +88,7 @@ def _content(
     top, *more = upright(figure, titles, "simulated days")
     points(top, days, stalest, STONE.light)
     series(top, days, staleness, ORANGE.light)
-    top.set_ylim(bottom=0)
+    from_zero(top)
     for axes in more:
         if loss is not None:
             series(axes, days, loss, GREEN.light)

@@ -43,7 +43,7 @@ def test_nothing_learned_is_not_drawn(four_alone):
 def test_availability_names_the_busiest_and_the_quietest_hour(four):
     figure = availability.figure(Contents.read(four()))
     assert "most phones are eligible from 2 to 3 h, 75.0% of the fleet" in figure.caption
-    assert "fewest from 12 to 13 h, 12.5%, 6.0 to 1" in figure.caption
+    assert "fewest from 12 to 13 h, 12.5%: a swing of 6.0 to 1" in figure.caption
     assert "5 sessions were configured in the run, at most 3 in one hour" in figure.caption
     (clock,) = drawn(figure.panels[0])
     assert [bar.get_height() for bar in clock.patches][1:4] == [25.0, 75.0, 25.0]
