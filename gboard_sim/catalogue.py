@@ -41,29 +41,36 @@ def locate(kind: str, name: str) -> Path:
     Raises:
         CatalogueError: No folder holds it; names what there is.
     """
-    for root in roots():
+    for root in roots() if name else ():
         for path in (root / kind / f"{name}.toml", root / kind / name):
             if path.exists():
                 return path
+    raise _missing(kind, name)
+
+
+def _missing(kind: str, name: str) -> CatalogueError:
+    """What to say of a name that a kind does not have."""
     known = names(kind)
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
-    raise CatalogueError(f"{kind}: no entry {name!r}; {hint}")
+    return CatalogueError(f"{kind}: no entry {name!r}; {hint}")
 
 
 def read(kind: str, name: str) -> dict[str, Any]:
     """One TOML entry as plain data.
 
     Raises:
-        CatalogueError: It is missing, not UTF-8, or not TOML.
+        CatalogueError: It is missing, unreadable, not UTF-8, or not TOML.
     """
     path = locate(kind, name)
     if path.is_dir():
         path = path / "spec.toml"
+        if not path.exists():  # a folder of other data, such as models/law
+            raise _missing(kind, name)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: not valid TOML: {error}") from error
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"{path}: not a readable TOML file: {error}") from error
 
 
 def experiments() -> Path:

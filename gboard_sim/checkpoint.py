@@ -54,8 +54,8 @@ class Checkpoint:
             return None
         try:
             with safe_open(path, framework="numpy") as file:
-                facts = file.metadata()
+                facts = file.metadata() or {}
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
+            return cls(facts["learner"], arrays, json.loads(facts["journal"]))
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise RunDirectoryError(f"{path}: damaged: {error}; start a new run") from error
-        return cls(facts["learner"], arrays, json.loads(facts["journal"]))

@@ -73,6 +73,8 @@ class Protocol(Table):
             80% of the goal (assumed).
         selection_timeout_s: Seconds after which selection stops waiting for phones.
         retry_s: Shortest and longest time after which a phone that was turned away may return.
+        interval_s: Shortest time between the configuration of a round and the next selection: a
+            server that waits keeps uploads from growing stale where phones upload rarely.
     """
 
     goal: Count
@@ -81,6 +83,7 @@ class Protocol(Table):
     minimum: Count | None = None
     selection_timeout_s: Positive = 3600.0
     retry_s: tuple[Positive, Positive] = (900.0, 3600.0)
+    interval_s: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _ordered(self) -> "Protocol":

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint
+from gboard_sim.runlog import aside, read_table, writing
 from gboard_sim.tables import SCHEMAS
 
 ROW_GROUP = 65_536
@@ -52,7 +53,8 @@ class Journal:
             else (0, "")
             for name in REPLAYED
         }
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob("*.parquet"):
             if int(stale.name.split(".")[0]) >= self._parts:
                 stale.unlink()
@@ -75,6 +77,29 @@ class Journal:
             for upload, weight in zip(cohort.uploads, cohort.weights, strict=True)
         ]
         self._append("cohorts", pa.Table.from_pylist(rows, schema=SCHEMAS["cohorts"]))
+
+    def version(self, cohort: Cohort, *, tokens: int, loss: float, update_norm: float) -> None:
+        """Append the version that a cohort made.
+
+        Args:
+            cohort: The cohort.
+            tokens: Tokens trained on for it.
+            loss: Mean training loss per token; NaN where nothing was learned, as `update_norm`.
+            update_norm: L2 norm of the mean update.
+        """
+        staleness = [cohort.makes_version - 1 - upload.base for upload in cohort.uploads]
+        row = {
+            "version": cohort.makes_version,
+            "closed_s": cohort.closed_s,
+            "uploads": len(cohort.uploads),
+            "staleness_mean": sum(staleness) / len(staleness),
+            "staleness_max": max(staleness),
+            "stints": sum(len(upload.stints) for upload in cohort.uploads),
+            "trained_tokens": tokens,
+            "loss": loss,
+            "update_norm": update_norm,
+        }
+        self.rows("versions", [row])
 
     def outcome(self, outcome: Outcome) -> None:
         """Append what the learner answered for one version."""
@@ -115,19 +140,32 @@ class Journal:
 
     def table(self, name: str) -> pa.Table:
         """Everything in a table so far."""
-        parts = [pq.read_table(path) for path in self._paths(name)]
+        parts = [read_table(path) for path in self._paths(name)]
         return pa.concat_tables([SCHEMAS[name].empty_table(), *parts, *self._waiting[name]])
 
     def join(self, target: Path) -> None:
-        """Join the parts of every table into one file each in `target`."""
+        """Join the parts of every table into one file each in `target`.
+
+        Raises:
+            RunDirectoryError: A resumed fleet ended before it had repeated all that is recorded.
+        """
+        for name, (until, _) in self._repeat.items():
+            if self._rows[name] < until:
+                raise self._differs(name)
         self.flush()
         for name, schema in SCHEMAS.items():
-            parts = (pq.read_table(path) for path in self._paths(name))
+            parts = (read_table(path) for path in self._paths(name))
             _write(target / f"{name}.parquet", schema, parts)
 
     def discard(self) -> None:
         """Remove the parts, which a run that has ended needs no more."""
         shutil.rmtree(self._folder)
+
+    def _differs(self, name: str) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"{self._folder.parent}: {name} of the resumed fleet differ from those recorded: the "
+            "directory comes from another version of gboard_sim or its libraries; start a new run"
+        )
 
     def _paths(self, name: str) -> list[Path]:
         return sorted(self._folder.glob(f"*.{name}.parquet"))
@@ -144,11 +182,7 @@ class Journal:
                     self._digest[name].update(row)
                 self._rows[name] += piece.num_rows
                 if self._rows[name] == until and self._digest[name].hexdigest() != expected:
-                    raise RunDirectoryError(
-                        f"{self._folder.parent}: {name} of the resumed fleet differ from those "
-                        "recorded: the directory comes from another version of gboard_sim or its "
-                        "libraries; start a new run"
-                    )
+                    raise self._differs(name)
             table = table.slice(repeated)
         if table.num_rows:
             self._waiting[name].append(table)
@@ -167,9 +201,8 @@ def _row_bytes(table: pa.Table) -> Iterable[bytes]:
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """One Parquet file from a stream of tables, in row groups of a fixed size."""
-    aside = path.with_suffix(".partial")
     held: list[pa.Table] = []
-    with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+    with aside(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         for table in tables:
             held.append(table)
             whole = pa.concat_tables(held)
@@ -179,7 +212,6 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
             held = [whole.slice(full)]
         if held:
             writer.write_table(pa.concat_tables(held).combine_chunks(), row_group_size=ROW_GROUP)
-    aside.rename(path)
 
 
 def read_outcomes(table: pa.Table) -> dict[int, Outcome]:

@@ -54,7 +54,9 @@ class MachineMeter:
 
     def _watch(self) -> None:
         here = psutil.Process(os.getpid())
-        while not self._done.wait(SAMPLE_S):
+        done = False
+        while not done:
+            done = self._done.wait(SAMPLE_S)  # and once more at the end: a run may be shorter
             resident = 0
             for process in [here, *here.children(recursive=True)]:
                 try:

@@ -50,22 +50,22 @@ class Typing:
     tokens: Ints
     cache_rows: int
     expiry_s: float
+    _span: float = field(init=False, repr=False, compare=False)
     _key: Floats = field(init=False, repr=False, compare=False)
     _until: Ints = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # A stretch of time longer than all typing keeps the phones apart on one sorted axis.
+        span = float(self.time_s.max(initial=0.0)) + 1.0
         owner = np.repeat(np.arange(self.phones), np.diff(self.first))
-        object.__setattr__(self, "_key", owner * self._span() + self.time_s)
+        object.__setattr__(self, "_span", span)
+        object.__setattr__(self, "_key", owner * span + self.time_s)
         object.__setattr__(self, "_until", np.concatenate([[0], np.cumsum(self.tokens)]))
 
     @property
     def phones(self) -> int:
         """Number of phones."""
         return len(self.first) - 1
-
-    def _span(self) -> float:
-        """A stretch of time longer than all typing, so that phones do not meet on one axis."""
-        return float(self.time_s.max(initial=0.0)) + 1.0
 
     def cached(self, phone: Ints, at_s: Floats, cap: Ints | int) -> tuple[Ints, Ints]:
         """The rows in the training caches of `phone` at `at_s`, as first and last-plus-one row.
@@ -78,7 +78,7 @@ class Typing:
         Returns:
             Two arrays of shape [n]; equal where the cache is empty.
         """
-        span = self._span()
+        span = self._span
         typed = np.clip(at_s, -1.0, span - 0.5)
         kept = np.clip(at_s - self.expiry_s, -1.0, span - 0.5)
         last = np.searchsorted(self._key, phone * span + typed, side="right")

@@ -2,7 +2,7 @@
 
 ```
 experiment.toml      the experiment with every default written out
-provenance.json      versions of the libraries, the processor, the command
+provenance.json      versions of the libraries, the processor
 sessions.parquet     every session of every phone          (fleet to learner)
 cohorts.parquet      every upload that a server step used   (fleet to learner)
 answers.parquet      what the learner answered, by version  (learner to fleet)
@@ -54,11 +54,12 @@ class RunDirectory:
         Raises:
             RunDirectoryError: The path holds something already, or cannot be made.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunDirectoryError(
-                f"--out {path}: exists and is not an empty folder; choose another, or --resume it"
-            )
         with writing(path):
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise RunDirectoryError(
+                    f"--out {path}: exists and is not an empty folder; choose another, or "
+                    "--resume it"
+                )
             path.mkdir(parents=True, exist_ok=True)
         return cls(path)
 
@@ -102,25 +103,23 @@ class RunDirectory:
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a file aside and rename it, so that it is there whole or not at all."""
         path = self.path / name
-        aside = path.with_name(f".{path.name}.partial")
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                aside.write_bytes(content)
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
+        with aside(path) as partial:
+            partial.write_bytes(content)
 
     def read_json(self, name: str) -> Mapping[str, Any]:
         """The object in a JSON file.
 
         Raises:
-            RunDirectoryError: It is missing or not JSON.
+            RunDirectoryError: It is missing or not a JSON object.
         """
         try:
-            found: Mapping[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+            found = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunDirectoryError(f"{self.path / name}: cannot be read: {error}") from error
+        if not isinstance(found, dict):
+            raise RunDirectoryError(f"{self.path / name}: not a JSON object; the file is foreign")
         return found
 
     def table(self, name: str) -> pa.Table:
@@ -129,11 +128,19 @@ class RunDirectory:
         Raises:
             RunDirectoryError: It is missing or damaged.
         """
-        path = self.path / f"{name}.parquet"
-        try:
-            return pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
+        return read_table(self.path / f"{name}.parquet")
+
+
+def read_table(path: Path) -> pa.Table:
+    """The table in one Parquet file.
+
+    Raises:
+        RunDirectoryError: It is missing or damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 
 
 def unused(parent: Path, name: str) -> Path:
@@ -143,6 +150,22 @@ def unused(parent: Path, name: str) -> Path:
         count += 1
         path = parent / f"{name}-{count}"
     return path
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Where to write a file aside: renamed when the body has ended, removed if it failed.
+
+    Raises:
+        RunDirectoryError: See `writing`.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -160,5 +183,6 @@ def writing(path: Path) -> Iterator[None]:
             errno.EDQUOT: "the disk quota is spent; free some space and --resume",
             errno.EFBIG: "the file would pass the limit on file sizes (ulimit -f)",
         }
-        reason = reasons.get(error.errno or 0, os.strerror(error.errno or 0))
+        said = f"{error} (a full disk?)" if error.errno is None else os.strerror(error.errno)
+        reason = reasons.get(error.errno or 0, said)
         raise RunDirectoryError(f"{path}: cannot be written: {reason}") from error

@@ -57,7 +57,8 @@ def bits(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.uint64]:
 
 def uniforms(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:
     """Uniform draws in [0, 1), one for each key; see `bits`."""
-    return np.multiply(bits(seed, purpose, *ids) >> np.uint64(11), 2.0**-53, dtype=np.float64)
+    top: npt.NDArray[np.float64] = (bits(seed, purpose, *ids) >> np.uint64(11)) * 2.0**-53
+    return top
 
 
 def normals(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:

@@ -131,9 +131,10 @@ def run_fleet(
         typing = plausible_typing(experiment.fleet.phones, experiment.run.days, experiment.run.seed)
         learner = FakeLearner(typing, _model_bytes(made, size))
         journal = Journal(directory / "journal")
+        seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
         with meter.timing("fleet"):
-            end = _run_fleet(made, size, learner, journal, teller.fleet)
+            end = _run_fleet(made, size, seam, journal, teller.fleet)
         journal.join(directory.path)
         finished = _end(directory, made, meter, end, None)
         journal.discard()

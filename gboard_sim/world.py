@@ -84,6 +84,7 @@ def build(experiment: Experiment) -> World:
             minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
             selection_timeout_s=protocol.selection_timeout_s,
             retry_s=protocol.retry_s,
+            interval_s=protocol.interval_s,
         ),
         spec=_spec(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),

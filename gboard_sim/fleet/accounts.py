@@ -80,26 +80,48 @@ class Accounts:
 class Eligibility:
     """Phone-hours of eligibility, by simulated hour and by local hour of the day.
 
-    Attributes:
-        by_hour: Mean number of eligible phones in each hour of the run. Shape [hours].
-        by_local_hour: Phone-hours of eligibility in each hour of the phones' own day. Shape [24].
+    Args:
+        hours: Length of the run.
+        utc_offset_s: Of each phone. Shape [phones].
     """
 
     def __init__(self, hours: int, utc_offset_s: Floats) -> None:
-        self.by_hour = np.zeros(hours)
-        self.by_local_hour = np.zeros(24)
-        self._end_s = hours * HOUR_S
-        self._utc_offset_s = utc_offset_s
+        self._offset_s, self._zone, self._phones = np.unique(
+            utc_offset_s, return_inverse=True, return_counts=True
+        )
+        self._by_zone = np.zeros((len(self._offset_s), hours))
 
     def add(self, windows: Intervals) -> None:
         """Counts windows, cut to the run."""
-        start_s = np.clip(windows.start_s, 0.0, self._end_s)
-        end_s = np.clip(windows.end_s, 0.0, self._end_s)
-        hours = len(self.by_hour)
-        self.by_hour += _occupancy(start_s, end_s, hours)
-        shift_s = self._utc_offset_s[windows.phone] + 24 * HOUR_S
-        local = _occupancy(start_s + shift_s, end_s + shift_s, hours + 48)
-        self.by_local_hour += np.bincount(np.arange(len(local)) % 24, weights=local, minlength=24)
+        hours = self._by_zone.shape[1]
+        start_s, end_s = (
+            np.clip(side, 0.0, hours * HOUR_S) for side in (windows.start_s, windows.end_s)
+        )
+        zone = self._zone[windows.phone]
+        for number in range(len(self._offset_s)):
+            there = zone == number
+            self._by_zone[number] += _occupancy(start_s[there], end_s[there], hours)
+
+    def by_hour(self) -> Floats:
+        """Mean number of eligible phones in each hour of the run. Shape [hours]."""
+        total: Floats = self._by_zone.sum(axis=0)
+        return total
+
+    def by_local_hour(self, ended_s: float) -> Floats:
+        """Mean number of eligible phones in each hour of their own day. Shape [24].
+
+        Args:
+            ended_s: When the run ended: hours that began later say nothing.
+        """
+        hours = min(self._by_zone.shape[1], int(np.ceil(ended_s / HOUR_S)))
+        eligible, lived = np.zeros(24), np.zeros(24)
+        for offset_s, phones, by_hour in zip(
+            self._offset_s, self._phones, self._by_zone, strict=True
+        ):
+            local = np.floor(np.arange(hours) + offset_s / HOUR_S).astype(np.int64) % 24
+            eligible += np.bincount(local, weights=by_hour[:hours], minlength=24)
+            lived += phones * np.bincount(local, minlength=24)
+        return eligible / np.maximum(lived, 1) * len(self._zone)
 
 
 def _occupancy(start_s: Floats, end_s: Floats, hours: int) -> Floats:

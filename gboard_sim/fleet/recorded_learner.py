@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gboard_sim.journal import Journal
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Learner, Measure, Outcome, Typing
+from gboard_sim.records import Answer, Attempt, Cohort, Learner, Measure, Outcome
 
 
 class JournaledLearner:
@@ -12,9 +12,10 @@ class JournaledLearner:
     Args:
         learner: Who learns.
         journal: Where cohorts are appended.
+        versions: Whether to append the versions too, for a learner that learns nothing.
     """
 
-    def __init__(self, learner: Learner, journal: Journal) -> None:
+    def __init__(self, learner: Learner, journal: Journal, *, versions: bool = False) -> None:
         self.answers: frozenset[Answer] = learner.answers
         self.typing = learner.typing
         self.download_bytes = learner.download_bytes
@@ -23,10 +24,14 @@ class JournaledLearner:
         self.outcome = learner.outcome
         self._learner = learner
         self._journal = journal
+        self._versions = versions
 
     def step(self, cohort: Cohort) -> None:
         """Append the cohort to the journal and hand it on."""
         self._journal.cohort(cohort)
+        if self._versions:
+            nothing = float("nan")
+            self._journal.version(cohort, tokens=0, loss=nothing, update_norm=nothing)
         self._learner.step(cohort)
 
 

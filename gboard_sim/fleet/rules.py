@@ -26,6 +26,7 @@ class RoundRules:
             that timed out still makes a version.
         selection_timeout_s: Seconds after which selection makes do with `minimum` phones.
         retry_s: Shortest and longest time after which a phone that was turned away may return.
+        interval_s: Shortest time between the configuration of a round and the next selection.
     """
 
     goal: int
@@ -34,6 +35,7 @@ class RoundRules:
     minimum: int = 1
     selection_timeout_s: float = 3600.0
     retry_s: tuple[float, float] = (900.0, 3600.0)
+    interval_s: float = 0.0
 
     @property
     def selected(self) -> int:

@@ -90,9 +90,11 @@ class Server:
 
     def run(self) -> Steps:
         """Selection and configuration, round after round."""
-        opened_s = self._clock_s
+        opens_s = self._clock_s
         while self.stop_reason is None:
-            yield from self._select(opened_s)
+            while self._clock_s < min(opens_s, self._end_s):
+                yield from self._pass(min(opens_s, self._end_s), accepting=False)
+            yield from self._select(opens_s)
             while self._closed is not None:
                 yield from self._pass(self._end_s, accepting=False)
             if self.stop_reason is None:
@@ -100,7 +102,8 @@ class Server:
                     self.stop_reason, self.ended_s = "days", self._clock_s
                 elif self._selection.held >= self._rules.minimum:
                     self._configure(self._selection.in_phone_order())
-                    self._selection, opened_s = Selection(), self._clock_s
+                    self._selection = Selection()
+                    opens_s = self._clock_s + self._rules.interval_s
         self._log_departures(self._selection, np.full(self._selection.held, self.ended_s))
         self._accounts.flush()
         self._wait(self.version)

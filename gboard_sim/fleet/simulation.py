@@ -202,8 +202,8 @@ def simulate(
         download_bytes=accounts.download_bytes,
         upload_bytes=accounts.upload_bytes,
         energy_j=accounts.energy_j,
-        eligible_by_hour=eligibility.by_hour,
-        eligible_by_local_hour=eligibility.by_local_hour / max(days, 1e-9),
+        eligible_by_hour=eligibility.by_hour(),
+        eligible_by_local_hour=eligibility.by_local_hour(server.ended_s),
         participants_by_hour=accounts.participants,
     )
     invariants.verify(

@@ -21,11 +21,15 @@ import numpy.typing as npt
 
 from gboard_sim.learning.jobs import ScoreRows
 from gboard_sim.learning.text_store import RowSet
-from gboard_sim.learning.word_scorer import Scored
+from gboard_sim.learning.word_scorer import SHOWN, Scored
 from gboard_sim.records import Flags, Ints
 
 ROWS = 256
 """Messages that one job scores (assumed; never changes a result)."""
+
+
+_NOTHING = Scored(np.empty(0, np.float32), np.empty((0, SHOWN), np.int32), np.empty(0, np.int32))
+"""What is said of no words: a set may be empty, such as later text of users with few messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +154,9 @@ class Scoring:
     def metrics(self) -> Metrics:
         """The figures, once complete."""
         parts = [self._parts[number] for number in range(self._jobs)]
-        shown = np.concatenate([part.shown for part in parts])
-        logprob = np.concatenate([part.logprob for part in parts])
-        answer = np.concatenate([part.answer for part in parts])
+        shown = np.concatenate([_NOTHING.shown, *(part.shown for part in parts)])
+        logprob = np.concatenate([_NOTHING.logprob, *(part.logprob for part in parts)])
+        answer = np.concatenate([_NOTHING.answer, *(part.answer for part in parts)])
         targets = self._set.words
         hits = self._set.hits(shown)
         lengths = np.diff(self._set.offsets)

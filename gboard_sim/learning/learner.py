@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -38,11 +37,19 @@ from gboard_sim.records import (
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A version that was made but not yet settled: its figures and the learner's state then."""
+    """A version that was made but not yet settled.
 
-    row: dict[str, Any]
+    Attributes:
+        outcome: What the fleet will be told, without what evaluation adds.
+        state: The learner's state then.
+        closing: The cohort that made it; None for version 0.
+        norm: L2 norm of the mean update.
+    """
+
     outcome: Outcome
     state: LearnerState
+    closing: Closing | None = None
+    norm: float = 0.0
 
 
 class FederatedLearner:
@@ -121,7 +128,7 @@ class FederatedLearner:
         self.waited_s = 0.0
         if state.version == 0:
             self._settled = -1
-            self._made[0] = _Made({}, Outcome(0), state)
+            self._made[0] = _Made(Outcome(0), state)
             self._scorings[0] = validation(0)
 
     @property
@@ -172,10 +179,13 @@ class FederatedLearner:
         while self._closings:
             self._pump(waiting=True)
         last = self._published
-        if last not in self._scorings and last > self._settled:
-            self._scorings[last] = self._validation(last)
         while self._settled < last:
             self._pump(waiting=True)
+        if last % self._evaluate_every:  # settled before anyone knew that it was the last
+            scoring = self._validation(last)
+            metrics = self.score(scoring)
+            self._journal.rows("evaluations", metrics.rows(last, scoring.name))
+            self.recall_at_3 = metrics.overall.recall_at_3
         return self._state
 
     def score(self, scoring: Scoring) -> Metrics:
@@ -251,25 +261,14 @@ class FederatedLearner:
                 trained_tokens=totals.trained_tokens + closing.tokens,
             ),
         )
-        staleness = [version - 1 - upload.base for upload in cohort.uploads]
-        row = {
-            "version": version,
-            "closed_s": cohort.closed_s,
-            "uploads": len(cohort.uploads),
-            "staleness_mean": float(np.mean(staleness)),
-            "staleness_max": max(staleness),
-            "stints": sum(len(upload.stints) for upload in cohort.uploads),
-            "trained_tokens": closing.tokens,
-            "loss": closing.loss,
-            "update_norm": float(np.linalg.norm(mean)),
-        }
         event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
             metrics={"loss": closing.loss},
             privacy=() if event is None else (event,),
         )
-        self._made[version] = _Made(row, outcome, self._state)
+        norm = float(np.linalg.norm(mean))
+        self._made[version] = _Made(outcome, self._state, closing, norm)
         if version % self._evaluate_every == 0:
             self._scorings[version] = self._validation(version)
 
@@ -292,8 +291,13 @@ class FederatedLearner:
                     "recall_at_3": self.recall_at_3,
                 }
                 outcome = replace(outcome, metrics={**outcome.metrics, **figures}, stop=stop)
-            if made.row:
-                self._journal.rows("versions", [made.row])
+            if made.closing is not None:
+                self._journal.version(
+                    made.closing.cohort,
+                    tokens=made.closing.tokens,
+                    loss=made.closing.loss,
+                    update_norm=made.norm,
+                )
                 self._journal.outcome(outcome)
             self._outcomes[version] = outcome
             self._settled = version

@@ -7,13 +7,15 @@ replaced and its job given to another.
 """
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
-from gboard_sim.errors import InvariantError
+from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.jobs import Job, Result
 from gboard_sim.learning.workshop import Workshop
 
@@ -80,19 +82,33 @@ class _Process:
     def __init__(self, workshop: Workshop) -> None:
         self.job: tuple[Key, Job] | None = None
         self.pipe, far = Pipe()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gboard_sim.learning.worker", str(far.fileno())],
-            pass_fds=[far.fileno()],
-            env=os.environ | _ONE_THREAD,
-            stdin=subprocess.DEVNULL,
-        )
+        # The worker finds modules where this process does, not in the folder that it is run in.
+        places = os.pathsep.join(map(os.path.abspath, sys.path))
+        with _without_interrupts():
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gboard_sim.learning.worker", str(far.fileno())],
+                pass_fds=[far.fileno()],
+                env=os.environ | _ONE_THREAD | {"PYTHONPATH": places},
+                stdin=subprocess.DEVNULL,
+            )
         far.close()
-        self.pipe.send(workshop)
+        with suppress(OSError):  # one that died already is replaced when it gets a job
+            self.pipe.send(workshop)
 
     def end(self) -> None:
         self.pipe.close()
         self.process.kill()
         self.process.wait()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C waits, and processes started inside are born deaf to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ProcessPool:
@@ -154,8 +170,12 @@ class ProcessPool:
     def _replace(self, at: int, key: Key, job: Job) -> None:
         """Start a new worker in the place of a dead one, on the same job."""
         self._deaths[key] = self._deaths.get(key, 0) + 1
-        if self._deaths[key] > MOST_DEATHS:
-            raise InvariantError(f"{MOST_DEATHS} workers died on the same job {key}")
+        if self._deaths[key] >= MOST_DEATHS:
+            raise GboardSimError(
+                f"run.workers = {len(self._workers)}: {MOST_DEATHS} worker processes in a row died "
+                f"on the same job {key}; allowed: as many as the memory holds; hint: run fewer, or "
+                "a smaller model"
+            )
         self._workers[at].end()
         self._workers[at] = _Process(self._workshop)
         self._give(at, key, job)

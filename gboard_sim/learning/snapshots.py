@@ -1,11 +1,12 @@
 """The published parameters by version: one file each, memory-mapped by whoever trains from it."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from gboard_sim.records import Vector
-from gboard_sim.runlog import writing
+from gboard_sim.runlog import aside, writing
 
 
 class Snapshots:
@@ -26,12 +27,10 @@ class Snapshots:
 
     def write(self, version: int, parameters: Vector) -> None:
         """Publish a version: the file is there whole or not at all."""
-        path = self.path(version)
-        aside = path.with_suffix(".partial")
-        with writing(path):
-            with aside.open("wb") as file:
-                np.save(file, parameters)
-            aside.replace(path)
+        content = BytesIO()  # numpy itself would not say why a write failed
+        np.save(content, parameters)
+        with aside(self.path(version)) as partial:
+            partial.write_bytes(content.getbuffer())
 
     def read(self, version: int) -> Vector:
         """The parameters of a version, mapped from the file and not copied. Shape [P]."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import catalogue, seeds
+from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Text as Settings
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning import arrival
@@ -20,8 +21,10 @@ from gboard_sim.records import Flags, Floats, Typing
 from gboard_sim.units import DAY_S
 
 SPARE_USERS = 1.1
-"""Synthetic users drawn per user expected to be needed: the sets' sizes vary by chance (assumed;
-a fleet of 20 phones and one of a million both fit)."""
+"""Synthetic users drawn per user expected to be needed: the sets' sizes vary by chance (assumed)."""
+
+LEAST_USERS = 100
+"""Fewest synthetic users: among 54 or fewer, no name hashes into a test set of 5% (assumed)."""
 
 MESSAGES_SIGMA = 0.6
 """Sigma of the lognormal number of a synthetic user's messages (assumed: milder than real text)."""
@@ -97,8 +100,15 @@ def prepare(
         seed: The experiment's seed.
 
     Raises:
+        ExperimentError: There would be nobody to choose or to judge by.
         CorpusError: The text cannot be used, or has fewer training users than there are phones.
     """
+    for key in ("validation_share", "test_share"):
+        if not getattr(settings, key):
+            raise ExperimentError(
+                f"text.{key} = 0 is not allowed: above 0 and below 1; hint: choices are made on "
+                "validation users and the headline is read on test users, so both must exist"
+            )
     law = Law.load(catalogue.locate("models", "law")) if settings.source == "synthetic" else None
     if law is None:
         corpus = read_corpus(settings.source, skip_bad_lines=settings.skip_bad_lines).corpus
@@ -144,7 +154,7 @@ def prepare(
 def _drawn(law: Law, settings: Settings, phones: int, seed: int) -> Corpus:
     """A corpus from the law, with as many users as leave one for every phone."""
     taken = settings.public_share + settings.validation_share + settings.test_share
-    users = int(np.ceil(SPARE_USERS * phones / (1.0 - taken))) + 20
+    users = max(LEAST_USERS, int(np.ceil(SPARE_USERS * phones / (1.0 - taken))) + 20)
     counts = MessageCounts(settings.messages_per_user, MESSAGES_SIGMA, least=1, most=MOST_MESSAGES)
     text = sample(law, users, counts, seed)
     return arrange(

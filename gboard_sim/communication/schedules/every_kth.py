@@ -12,9 +12,9 @@ class EveryKth:
     """A cycle of k windows: one download, k stints from the phone's own weights, one upload.
 
     Windows 1 to k - 1 make no check-in. In window k the phone checks in; if its upload is accepted
-    a new cycle starts, otherwise it keeps its training and tries again in the next window, which
-    adds a stint, until the version that it started from is more than `max_age` versions old; then
-    it starts over. With k = 1 and `max_age` 0 it is the schedule `fixed`.
+    a new cycle starts, otherwise it keeps the stints that it finished, up to k, and tries again in
+    the next window, until the version that it started from is more than `max_age` versions old;
+    then it starts over. With k = 1 and `max_age` 0 it is the schedule `fixed`.
 
     Attributes:
         work: How much each class of phone trains in one window.

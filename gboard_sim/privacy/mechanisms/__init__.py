@@ -3,8 +3,8 @@
 Worker processes import this, so nothing here imports the accountant's libraries.
 """
 
-from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
-from gboard_sim.privacy.mechanisms.none import NoMechanism
+from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian as LocalGaussian
+from gboard_sim.privacy.mechanisms.none import NoMechanism as NoMechanism
 
 AnyMechanism = NoMechanism | LocalGaussian
 
