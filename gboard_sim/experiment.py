@@ -143,6 +143,7 @@ class Model(Table):
     name: str = "tiny"
     embedding: Count | None = None
     units: Count | None = None
+    gradient_clip: Annotated[float, Field(ge=0.0)] | None = None
 
 
 class PhoneClassWork(Table):

@@ -40,7 +40,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[nbformat.Note
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels),
         timeout=300,
         resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    ).execute(cleanup_kc=True)
     return [out for cell in notebook.cells for out in cell.get("outputs", [])]
 
 

@@ -64,6 +64,7 @@ class ModelSpec:
         output_bias: Whether the logits have a bias.
         output_dense: Width of a dense layer, with bias, before the logits; 0 for none.
         lane: Tokens T per lane of the unrolled graphs.
+        gradient_clip: L2 norm to which the training graph clips a step's gradient; 0 for none.
         embedding_range: The embedding starts uniform in plus or minus this.
         parameters: Published number of parameters at the published vocabulary.
         source: The papers or code that the sizes come from.
@@ -79,6 +80,7 @@ class ModelSpec:
     output_bias: bool
     output_dense: int
     lane: int
+    gradient_clip: float
     embedding_range: float
     parameters: int
     source: str
@@ -134,6 +136,7 @@ class ModelSpec:
             self.output_bias,
             self.output_dense,
             self.lane,
+            self.gradient_clip,
         )
 
 

@@ -67,6 +67,9 @@ class TorchTrainer:
             flat.requires_grad_()
             mean_loss = loss(self._spec, self._tensors(flat), self._text(batch))
             (gradient,) = torch.autograd.grad(mean_loss, flat)
+            if self._spec.gradient_clip:
+                norm = gradient.norm().clamp(min=self._spec.gradient_clip)
+                gradient = gradient * (self._spec.gradient_clip / norm)
             flat = flat.detach() - learning_rate * gradient
             nats += mean_loss.item() * batch.tokens
             tokens += batch.tokens

@@ -6,6 +6,8 @@ tokens x vocabulary to scatter into. Here each weight's gradient is one matrix p
 tokens, and the update rides on it: `addmm(weight, a.T, -rate * b)`.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -83,6 +85,20 @@ def _through_time(
     return torch.cat(gates[::-1]), torch.cat(outs[::-1])
 
 
+class Gradient(NamedTuple):
+    """The gradient of the mean loss, its matrices as products not yet multiplied out.
+
+    Attributes:
+        products: Each matrix's gradient is `left.t() @ right`, by the tensor's name.
+        vectors: The gradients of the biases.
+        embedded: Gradient by the embeddings of the input tokens. Shape [T * B, D].
+    """
+
+    products: dict[str, tuple[Tensor, Tensor]]
+    vectors: dict[str, Tensor]
+    embedded: Tensor
+
+
 def train_step(
     spec: ModelSpec,
     parameters: Parameters,
@@ -90,6 +106,37 @@ def train_step(
     learning_rate: Tensor,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The parameters after one step of SGD on the mean loss, and that loss before the step."""
+    gradient, mean_loss = differentiate(spec, parameters, text)
+    at = time_major(text.inputs)[:, 0].long()
+    if spec.gradient_clip:
+        return _clipped(spec, parameters, gradient, at, learning_rate), mean_loss
+    rate = -learning_rate
+    new = {
+        name: torch.addmm(parameters[name], left.t(), right * rate)
+        for name, (left, right) in gradient.products.items()
+    }
+    for name, vector in gradient.vectors.items():
+        new[name] = parameters[name] + vector * rate
+    base = new.get("embedding", parameters["embedding"])
+    new["embedding"] = base.index_put([at], gradient.embedded * rate, accumulate=True)
+    return new, mean_loss
+
+
+def _clipped(
+    spec: ModelSpec, parameters: Parameters, gradient: Gradient, at: Tensor, learning_rate: Tensor
+) -> dict[str, Tensor]:
+    """The step along the gradient scaled down to the norm `gradient_clip` (Pascanu et al. 2013)."""
+    whole = {name: left.t() @ right for name, (left, right) in gradient.products.items()}
+    whole |= gradient.vectors
+    base = whole.get("embedding", torch.zeros_like(parameters["embedding"]))
+    whole["embedding"] = base.index_put([at], gradient.embedded, accumulate=True)
+    norm = torch.stack([(part * part).sum() for part in whole.values()]).sum().sqrt()
+    step = -learning_rate * (spec.gradient_clip / norm.clamp(min=spec.gradient_clip))
+    return {name: parameters[name] + part * step for name, part in whole.items()}
+
+
+def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[Gradient, Tensor]:
+    """The gradient of the mean loss, and the loss."""
     tape = unroll(spec, parameters, text.inputs, text.reset)
     hidden = features(parameters, tape.out)
     probability = torch.softmax(logits(parameters, hidden), dim=1)
@@ -98,29 +145,23 @@ def train_step(
     target_probability = probability.gather(1, chosen).clamp(min=LEAST_PROBABILITY)
     mean_loss = -(share * target_probability.log()).sum()
 
-    rate = -learning_rate
     excess = probability.scatter_add(1, chosen, -torch.ones_like(share))  # dloss/dlogits / share
     rows = "embedding" if spec.tied else "output"
-    new: dict[str, Tensor] = {}
-    new[rows] = torch.addmm(parameters[rows], excess.t(), hidden * (share * rate))
+    products = {rows: (excess, hidden * share)}
+    vectors: dict[str, Tensor] = {}
     if spec.output_bias:
-        new["output_bias"] = parameters["output_bias"] + (excess * (share * rate)).sum(0)
+        vectors["output_bias"] = (excess * share).sum(0)
     d_out = (excess @ parameters[rows]) * share
     if spec.output_dense:
-        d_features = d_out * rate
-        new["dense"] = torch.addmm(parameters["dense"], tape.out.t(), d_features)
-        new["dense_bias"] = parameters["dense_bias"] + d_features.sum(0)
+        products["dense"] = (tape.out, d_out)
+        vectors["dense_bias"] = d_out.sum(0)
         d_out = d_out @ parameters["dense"].t()
 
     d_gates, d_out = _through_time(spec, parameters, tape, text.reset, d_out)
-    d_gates = d_gates * rate
-    for name, entering in (("input_kernel", tape.embedded), ("recurrent_kernel", tape.fed_back)):
-        new[name] = torch.addmm(parameters[name], entering.t(), d_gates)
-    new["gate_bias"] = parameters["gate_bias"] + d_gates.sum(0)
+    products["input_kernel"] = (tape.embedded, d_gates)
+    products["recurrent_kernel"] = (tape.fed_back, d_gates)
+    vectors["gate_bias"] = d_gates.sum(0)
     if spec.projection:
-        new["projection"] = torch.addmm(parameters["projection"], tape.cell.t(), d_out * rate)
+        products["projection"] = (tape.cell, d_out)
     d_embedded = d_gates @ parameters["input_kernel"].t()
-    base = new.get("embedding", parameters["embedding"])
-    at = time_major(text.inputs)[:, 0].long()
-    new["embedding"] = base.index_put([at], d_embedded, accumulate=True)
-    return new, mean_loss
+    return Gradient(products, vectors, d_embedded), mean_loss
