@@ -125,8 +125,13 @@ def validate(tree: Mapping[str, Any], where: str) -> Experiment:
     try:
         return Experiment.model_validate(_tuples(tree))
     except ValidationError as error:
-        first = max(error.errors(include_url=False), key=lambda found: len(found["loc"]))
-        raise ExperimentError(f"{where}: {_say(first)}") from error
+        worst = max(error.errors(include_url=False), key=_tells)
+        raise ExperimentError(f"{where}: {_say(worst)}") from error
+
+
+def _tells(error: Any) -> tuple[bool, int]:
+    """How much one validation error tells: a misspelt key is why another one is missing."""
+    return error["type"] == "extra_forbidden", len(error["loc"])
 
 
 def _say(error: Any) -> str:

@@ -48,7 +48,9 @@ def test_there_are_device_files_of_every_kind_and_the_law_loads():
     assert len(Law.load(catalogue.locate("models", "law")).words) >= 1000
 
 
-@pytest.mark.parametrize("path", sorted(catalogue.experiments().glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted(catalogue.experiments().glob("*.toml")), ids=lambda p: p.stem
+)
 def test_every_shipped_experiment_and_variant_is_valid(path):
     for variant in (None, *experiment_file.variants(path)):
         experiment = experiment_file.load(path.stem, variant=variant)

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict, fields, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gboard_sim import journal as journal_module
@@ -55,7 +56,7 @@ def filled(folder: Path, cuts: list[int], flushed: list[bool]) -> Journal:
     """A journal of `ROWS` sessions in blocks that end at `cuts`, flushed after some."""
     journal = Journal(folder)
     edges = [0, *sorted(cuts), ROWS]
-    for nth, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for nth, (first, last) in enumerate(pairwise(edges)):
         journal.sessions(sessions(first, last))
         if flushed[nth % len(flushed)]:
             journal.flush()
@@ -68,6 +69,7 @@ def joined(journal: Journal, target: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(target.iterdir())}
 
 
+@settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(0, ROWS), max_size=5),
     flushed=st.lists(st.booleans(), min_size=1, max_size=4),
@@ -105,7 +107,7 @@ def test_a_resumed_journal_that_hears_the_rows_again_ends_with_the_same_bytes(
         before.flush()
     resumed = Journal(tmp_path / "b", position)
     edges = [0, *sorted(cuts), ROWS]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         resumed.sessions(sessions(first, last))
     assert joined(resumed, tmp_path / "resumed") == whole
 
@@ -136,7 +138,9 @@ def test_a_session_that_differs_from_the_recorded_one_is_refused(tmp_path, colum
     resumed = Journal(tmp_path / "run" / "journal", position)
     block = sessions(0, 6)
     values = getattr(block, column).copy()
-    values[4] = values[3] if values.dtype.kind == "U" else ~values[4] if values.dtype == bool else 77
+    values[4] = (
+        values[3] if values.dtype.kind == "U" else ~values[4] if values.dtype == bool else 77
+    )
     assert values[4] != getattr(block, column)[4]
     with pytest.raises(RunDirectoryError, match=f"{tmp_path / 'run'}: sessions .* differ"):
         resumed.sessions(replace(block, **{column: values}))
@@ -156,7 +160,7 @@ def test_a_fleet_that_ends_before_it_has_repeated_the_record_is_refused(tmp_path
     before.sessions(sessions(0, 6))
     resumed = Journal(tmp_path / "journal", before.flush())
     resumed.sessions(sessions(0, 5))
-    with pytest.raises(RunDirectoryError, match="sessions .* differ"):
+    with pytest.raises(RunDirectoryError, match=r"sessions .* differ"):
         resumed.join(tmp_path)
     assert not (tmp_path / "sessions.parquet").exists()
 
@@ -197,9 +201,7 @@ def test_a_version_says_how_stale_its_uploads_were(tmp_path):
         replace(first, stints=(replace(one, version=5),)),
         replace(second, stints=(replace(other, version=2), replace(other, nth=1, version=2))),
     )
-    journal.version(
-        replace(cohort(6, 2), uploads=uploads), tokens=90, loss=6.25, update_norm=0.125
-    )
+    journal.version(replace(cohort(6, 2), uploads=uploads), tokens=90, loss=6.25, update_norm=0.125)
     assert journal.table("versions").to_pylist() == [
         {
             "version": 6, "closed_s": 600.0, "uploads": 2, "staleness_mean": 1.5,

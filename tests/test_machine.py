@@ -17,15 +17,16 @@ def test_memory_is_that_of_the_process_and_its_children():
     own = psutil.Process().memory_info().rss
     with MachineMeter() as alone:
         pass
-    with MachineMeter() as meter:
-        with subprocess.Popen(
-            [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            held = psutil.Process(child.pid).memory_info().rss
-            time.sleep(2.5 * machine.SAMPLE_S)
-            child.communicate(b"\n")
+    command = [sys.executable, "-c", hold]
+    with (
+        MachineMeter() as meter,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child,
+    ):
+        assert child.stdout is not None
+        child.stdout.readline()
+        held = psutil.Process(child.pid).memory_info().rss
+        time.sleep(2.5 * machine.SAMPLE_S)
+        child.communicate(b"\n")
     assert held > 64 * MIB
     assert meter.peak_rss_bytes > own + 0.9 * held
     assert 0.5 * own < alone.peak_rss_bytes  # a run shorter than a sample is measured too

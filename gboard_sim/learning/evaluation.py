@@ -171,8 +171,8 @@ class Scoring:
                 recall_at_3=_mean(hits[of].any(axis=1)),
                 accuracy_tff=_mean(answer[inside] == targets[inside]),
                 accuracy_fedjax=_mean(hits[of, 0]),
-                perplexity=float(np.exp(-_mean(logprob[of]))),
-                perplexity_in_vocabulary=float(np.exp(-_mean(logprob[inside]))),
+                perplexity=_perplexity(logprob[of]),
+                perplexity_in_vocabulary=_perplexity(logprob[inside]),
                 oov_share=_mean(~known[of]),
             )
 
@@ -183,3 +183,9 @@ class Scoring:
 def _mean(values: Any) -> float:
     """The mean in float64; NaN of nothing."""
     return float(values.mean(dtype=np.float64)) if len(values) else float("nan")
+
+
+def _perplexity(logprob: npt.NDArray[np.float32]) -> float:
+    """Perplexity of some targets; infinite where a model has gone so wrong that it overflows."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(-np.float64(_mean(logprob))))

@@ -21,7 +21,7 @@ from gboard_sim.records import Flags, Floats, Typing
 from gboard_sim.units import DAY_S
 
 SPARE_USERS = 1.1
-"""Synthetic users drawn per user expected to be needed: the sets' sizes vary by chance (assumed)."""
+"""Synthetic users drawn per user needed on average (assumed: the sets' sizes vary by chance)."""
 
 LEAST_USERS = 100
 """Fewest synthetic users: among 54 or fewer, no name hashes into a test set of 5% (assumed)."""

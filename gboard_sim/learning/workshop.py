@@ -1,9 +1,9 @@
 """What every worker needs to carry out its jobs: sent once, opened on first use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,10 @@ class Workshop:
     codec: Codec
     mechanism: Mechanism
     seed: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to a worker: the description alone, not the tools that were opened here."""
+        return {column.name: getattr(self, column.name) for column in fields(self)}
 
     @cached_property
     def tokens(self) -> int:

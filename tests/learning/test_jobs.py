@@ -1,0 +1,132 @@
+"""What a worker does, against the same training done by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gboard_sim.communication.codecs.fp16 import Fp16
+from gboard_sim.errors import ExperimentError, InvariantError
+from gboard_sim.learning.batches import stint_batches
+from gboard_sim.learning.jobs import MeasureAttempt, Pretrain, ScoreRows, TrainChunk, train
+from gboard_sim.learning.packing import pack
+from gboard_sim.privacy.mechanisms import LocalGaussian
+from gboard_sim.records import LocalWork, Stint, Upload
+
+WORK = LocalWork(epochs=None, steps=3, batch_size=4, learning_rate=0.5)
+
+
+def upload(workshop, phone: int, stints: int = 1, work: LocalWork = WORK) -> Upload:
+    rows = workshop.rows("fleet")
+    first, last = int(rows.first[phone]), int(rows.first[phone + 1])
+    cuts = np.linspace(first + 1, last, stints).astype(int)
+    made = tuple(
+        Stint(phone, nth, 0, work, (first, int(until)), 0, 0.0, 1.0)
+        for nth, until in enumerate(cuts)
+    )
+    size = workshop.codec.payload_bytes(len(workshop.snapshots.read(0)))
+    return Upload(5, phone, 0, made, size, 1.0, 2.0)
+
+
+def by_hand(workshop, stints: tuple[Stint, ...]) -> tuple[np.ndarray, list]:
+    """The update of some stints, and what came of each."""
+    store = workshop.rows("fleet").token_store()
+    start = np.array(workshop.snapshots.read(0))
+    parameters, trained = start, []
+    for stint in stints:
+        batches = stint_batches(store, stint, workshop.seed, workshop.spec.lane)
+        trained.append(workshop.trainer.train(parameters, batches, stint.local.learning_rate))
+        parameters = trained[-1].parameters
+    return parameters - start, trained
+
+
+def test_an_upload_of_three_stints_is_three_trainings_from_its_base(workshop):
+    sent = upload(workshop, 1, stints=3)
+    expected, trained = by_hand(workshop, sent.stints)
+    update, loss, tokens = train(workshop, sent)
+    assert update.tobytes() == expected.tobytes()
+    assert loss == trained[-1].loss
+    assert tokens == sum(each.tokens for each in trained)
+    one_stint, _ = by_hand(workshop, sent.stints[-1:])
+    assert not np.array_equal(update, one_stint)
+    # Shuffling is keyed by the phone's count, so the same rows in stint 0 and 1 go otherwise.
+    same_rows = replace(sent.stints[0], rows=sent.stints[2].rows)
+    other = replace(same_rows, nth=1)
+    assert not np.array_equal(by_hand(workshop, (same_rows,))[0], by_hand(workshop, (other,))[0])
+
+
+def test_a_chunk_is_the_weighted_sum_of_what_the_server_decodes(workshop):
+    rough = replace(workshop, codec=Fp16())
+    uploads, weights = [upload(rough, phone) for phone in (0, 3, 4)], [1.0, 2.5, 0.25]
+    total, nats, tokens = np.zeros(len(workshop.snapshots.read(0))), 0.0, 0
+    for sent, weight in zip(uploads, weights, strict=True):
+        update, trained = by_hand(workshop, sent.stints)
+        total += weight * update.astype(np.float16).astype(np.float64)
+        nats += trained[-1].loss * trained[-1].tokens
+        tokens += trained[-1].tokens
+    made = TrainChunk(uploads, weights).work(rough)
+    assert made.total.dtype == np.float64
+    assert np.array_equal(made.total, total)
+    assert made.tokens == tokens
+    assert made.loss == pytest.approx(nats / tokens)
+
+
+def test_what_leaves_the_phone_went_through_the_mechanism(workshop):
+    private = replace(workshop, mechanism=LocalGaussian(0.01, 2.0, 3))
+    sent = upload(workshop, 2)
+    plain, _ = by_hand(workshop, sent.stints)
+    assert np.linalg.norm(plain) > 0.01
+    expected = private.mechanism.privatize(plain, 2, 0)
+    update, _, _ = train(private, sent)
+    assert np.array_equal(update, expected)
+    other, _, _ = train(private, replace(sent, nth=1))
+    assert not np.array_equal(update, other)
+
+
+def test_a_payload_of_another_size_than_was_priced_is_a_broken_promise(workshop):
+    sent = replace(upload(workshop, 0), payload_bytes=7)
+    with pytest.raises(InvariantError, match="session 5: the fleet priced 7 bytes"):
+        TrainChunk([sent], [1.0]).work(workshop)
+
+
+def test_training_that_diverges_names_the_learning_rate(workshop):
+    wild = replace(WORK, learning_rate=1e30)
+    with pytest.raises(ExperimentError, match=r"training\.learning_rate = 1e\+30 is too high"):
+        TrainChunk([upload(workshop, 0, work=wild)], [1.0]).work(workshop)
+
+
+def test_a_measure_is_the_size_and_norm_of_what_would_be_sent(workshop):
+    sent = upload(workshop, 3, stints=2)
+    update, _ = by_hand(workshop, sent.stints)
+    measure = MeasureAttempt(sent).work(workshop)
+    assert measure.payload_bytes == sent.payload_bytes
+    assert measure.norm == pytest.approx(np.linalg.norm(update))
+
+
+def test_pretraining_reads_every_public_row_in_every_pass_and_no_other(workshop):
+    local = LocalWork(epochs=2, steps=None, batch_size=16, learning_rate=0.5)
+    made = Pretrain(local).work(workshop)
+    public = workshop.rows("public")
+    assert made.tokens == 2 * len(public.tokens) > 0
+    assert not np.array_equal(made.total, workshop.snapshots.read(0))
+    without = replace(workshop, text=workshop.text / "nowhere")  # nothing but public text
+    without._mapped["public"] = public
+    assert np.array_equal(Pretrain(local).work(without).total, made.total)
+
+
+def test_rows_are_scored_at_the_version_asked_for(workshop):
+    workshop.snapshots.write(1, np.array(workshop.snapshots.read(0)) * 0.5)
+    rows = workshop.rows("test")
+    chosen = np.arange(min(5, rows.rows))
+    found = [ScoreRows(version, "test", chosen).work(workshop) for version in (0, 1)]
+    assert not np.array_equal(found[0].logprob, found[1].logprob)
+    assert len(found[0].shown) == rows.word_offsets[len(chosen)]
+    # Independently: every message alone in a lane of its own.
+    at = 0
+    for row in chosen:
+        tokens = rows.tokens[rows.offsets[row] : rows.offsets[row + 1]]
+        batch = pack(tokens, np.array([len(tokens)]), workshop.spec.lane)
+        alone = workshop.trainer.score(np.array(workshop.snapshots.read(1)), batch)
+        expected = alone.log_probability.ravel()[batch.positions]
+        assert np.allclose(found[1].logprob[at : at + len(tokens)], expected, atol=1e-5)
+        at += len(tokens)

@@ -1,0 +1,209 @@
+"""Real worker processes: they die, they fail, they are killed, and they leave nobody behind."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import pytest
+
+from gboard_sim.errors import ExperimentError, GboardSimError
+from gboard_sim.learning import worker
+from gboard_sim.learning.jobs import Pretrain, ScoreRows, TrainChunk
+from gboard_sim.learning.pool import MOST_DEATHS, InlinePool, ProcessPool
+from gboard_sim.records import LocalWork, Stint, Upload
+
+LONG = Pretrain(LocalWork(epochs=30, steps=None, batch_size=4, learning_rate=0.1))
+SCORE = ScoreRows(0, "test", np.arange(4))
+
+
+class Deadly:
+    """A job that ends the worker that reads it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes below this one."""
+    return [
+        child for child in psutil.Process().children()
+        if child.is_running() and "gboard_sim.learning.worker" in " ".join(child.cmdline())
+    ]  # fmt: skip
+
+
+def gone(processes: list[psutil.Process], within_s: float) -> bool:
+    return not psutil.wait_procs(processes, timeout=within_s)[1]
+
+
+@pytest.fixture
+def pool(workshop) -> Iterator[ProcessPool]:
+    """One worker that has started, so that a job begins at once."""
+    made = ProcessPool(workshop, 1)
+    made.start(("score", 0, 0), SCORE)
+    made.finished(waiting=True)
+    yield made
+    made.close()
+
+
+def same(one, other) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in type(one).__slots__
+    )
+
+
+def expected(workshop, job):
+    inline = InlinePool(workshop)
+    inline.start(("x", 0, 0), job)
+    [(_, result)] = inline.finished(waiting=True)
+    return result
+
+
+def test_workers_answer_what_this_process_would(workshop):
+    pool = ProcessPool(workshop, 2)
+    jobs = {("score", 0, n): ScoreRows(0, "test", np.arange(n, n + 3)) for n in range(3)}
+    assert pool.idle() == 2
+    found = {}
+    waiting = list(jobs.items())
+    while len(found) < len(jobs):
+        while waiting and pool.idle():
+            pool.start(*waiting.pop())
+        found |= dict(pool.finished(waiting=True))
+    assert pool.idle() == 2
+    assert pool.finished(waiting=True) == []  # nothing is under way, so nothing is waited for
+    pool.close()
+    assert found.keys() == jobs.keys()
+    assert all(same(result, expected(workshop, jobs[key])) for key, result in found.items())
+
+
+def test_a_worker_killed_in_the_middle_of_a_job_is_replaced(workshop, pool):
+    [first] = workers()
+    pool.start(("pretrain", 0, 0), LONG)
+    time.sleep(0.05)
+    assert pool.finished(waiting=False) == []
+    first.send_signal(signal.SIGKILL)
+    done = []
+    while not done:
+        done = pool.finished(waiting=True)
+    [(key, result)] = done
+    assert key == ("pretrain", 0, 0)
+    assert same(result, expected(workshop, LONG))
+    [second] = workers()
+    assert second.pid != first.pid
+
+
+def test_a_worker_killed_while_idle_is_replaced(workshop, pool):
+    [first] = workers()
+    first.send_signal(signal.SIGKILL)
+    assert gone([first], 10)
+    pool.start(("score", 0, 1), SCORE)
+    done = []
+    while not done:
+        done = pool.finished(waiting=True)
+    assert same(done[0][1], expected(workshop, SCORE))
+
+
+def test_a_job_that_kills_every_worker_ends_the_run_with_one_message(pool):
+    pool.start(("train", 3, 0), Deadly())
+    for _ in range(MOST_DEATHS - 1):
+        assert pool.finished(waiting=True) == []
+    with pytest.raises(GboardSimError, match=rf"{MOST_DEATHS} worker processes.*\('train', 3, 0\)"):
+        pool.finished(waiting=True)
+
+
+def test_an_exception_in_a_worker_comes_back_as_itself(workshop, pool):
+    wild = LocalWork(epochs=None, steps=2, batch_size=4, learning_rate=1e30)
+    stint = Stint(0, 0, 0, wild, (0, 3), 9, 0.0, 1.0)
+    sent = Upload(5, 0, 0, (stint,), 1, 1.0, 2.0)
+    pool.start(("train", 1, 0), TrainChunk([sent], [1.0]))
+    with pytest.raises(ExperimentError, match=r"training\.learning_rate"):
+        pool.finished(waiting=True)
+
+
+def test_an_exception_that_cannot_be_sent_is_told_in_words():
+    class Local(Exception):
+        pass
+
+    @dataclass
+    class Failing:
+        error: Exception
+
+        def work(self, workshop):
+            raise self.error
+
+    answer = worker._answer(Failing(Local("of this function")), None)
+    assert str(pickle.loads(pickle.dumps(answer))) == "Local: of this function"
+    error = ExperimentError("as it is")
+    assert worker._answer(Failing(error), None) is error
+
+
+def test_workers_are_deaf_to_ctrl_c_from_their_birth(workshop):
+    pool = ProcessPool(workshop, 1)
+    [process] = workers()
+    process.send_signal(signal.SIGINT)
+    pool.start(("score", 0, 0), SCORE)
+    [(_, result)] = pool.finished(waiting=True)
+    process.send_signal(signal.SIGINT)
+    pool.start(("score", 0, 1), SCORE)
+    assert len(pool.finished(waiting=True)) == 1
+    assert workers() == [process]
+    pool.close()
+    assert same(result, expected(workshop, SCORE))
+
+
+def test_no_worker_is_left_after_close_however_busy(workshop):
+    pool = ProcessPool(workshop, 2)
+    pool.start(("pretrain", 0, 0), LONG)
+    processes = workers()
+    assert len(processes) == 2
+    began = time.perf_counter()
+    pool.close()
+    assert gone(processes, 0.0)
+    assert time.perf_counter() - began < 5.0
+    pool.close()  # once more does no harm
+
+
+def test_workers_find_modules_where_this_process_does(workshop, tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    pool = ProcessPool(workshop, 1)
+    pool.start(("score", 0, 0), SCORE)
+    assert len(pool.finished(waiting=True)) == 1
+    pool.close()
+
+
+def test_workers_end_in_silence_when_their_parent_is_killed(workshop, tmp_path):
+    (tmp_path / "workshop").write_bytes(pickle.dumps((workshop, LONG, SCORE)))
+    script = """
+import pickle, sys, time
+from gboard_sim.learning.pool import ProcessPool
+workshop, long, score = pickle.load(open(sys.argv[1], "rb"))
+pool = ProcessPool(workshop, 3)
+pool.start(("score", 0, 0), score)
+pool.finished(waiting=True)
+pool.start(("score", 0, 1), score)   # an answer that nobody reads
+time.sleep(0.2)
+pool.start(("pretrain", 0, 0), long)
+print("started", flush=True)
+time.sleep(60)
+"""
+    with (tmp_path / "stderr").open("wb") as said:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "workshop")],
+            stdout=subprocess.PIPE, stderr=said,
+        )  # fmt: skip
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"started\n"
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert len(children) == 3
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert gone(children, 20)
+    assert (tmp_path / "stderr").read_text() == ""
