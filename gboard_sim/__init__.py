@@ -10,6 +10,7 @@ print(run.summary["recall_at_3"])
 Names are resolved on first use, so that importing the package costs nothing.
 """
 
+import os
 from importlib import import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,10 @@ _HOMES = {
     "load": "experiment_file",
     "run": "simulate",
 }
+
+# Before anything imports onnxruntime: since 1.29 its Linux builds report what they run to Microsoft
+# unless this is set (github.com/kibae/onnxruntime-server, release notes of v1.29.0).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["Experiment", "GboardSimError", "Run", "load", "run"]
 __version__ = _version("gboard-sim")

@@ -161,9 +161,6 @@ def main() -> NoReturn:
     except GboardSimError as error:
         print(f"gboard-sim: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("gboard-sim: interrupted; --resume goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
@@ -242,10 +239,18 @@ def _print_json(value: Any) -> None:
 
 @contextmanager
 def _screen(quiet: bool) -> "Iterator[Watch | None]":
-    """A progress line on stderr while the body runs; Ctrl-C ends it with one message.
+    """Progress on stderr while the body runs; Ctrl-C ends it with one message."""
+    try:  # here, because typer would end in silence
+        with _progress(quiet) as watch:
+            yield watch
+    except KeyboardInterrupt:
+        print("gboard-sim: interrupted; --resume goes on from the last checkpoint", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
-    On a terminal it is a bar; elsewhere a line for every tenth of the way.
-    """
+
+@contextmanager
+def _progress(quiet: bool) -> "Iterator[Watch | None]":
+    """On a terminal a bar; elsewhere a line for every tenth of the way."""
     if quiet:
         yield None
         return

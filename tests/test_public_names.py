@@ -1,7 +1,9 @@
 """The public names, and what using them loads."""
 
+import os
 import subprocess
 import sys
+from typing import Any
 
 import gboard_sim
 
@@ -14,13 +16,21 @@ def test_the_public_names_are_these_and_each_resolves():
     assert all(getattr(gboard_sim, name).__name__ == name for name in gboard_sim.__all__)
 
 
-def loaded(*code: str, **more: str) -> str:
+def loaded(*code: str, **more: Any) -> str:
     run = [sys.executable, "-c", "\n".join((*code, ASKED))]
     return subprocess.run(run, capture_output=True, text=True, check=True, **more).stdout.strip()
 
 
 def test_importing_the_package_loads_nothing_heavy():
     assert loaded("import gboard_sim") == "[]"
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path):
+    # Since 1.29 its Linux builds send what they run to their makers; `.ses` is that session's file.
+    code = "import gboard_sim, onnxruntime, gboard_sim.learning.workshop"
+    environment = {k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    loaded(code, env=environment | {"TMPDIR": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_of_a_shipped_model_loads_no_torch_here_or_in_its_workers(tmp_path):

@@ -194,7 +194,7 @@ def test_the_fleet_alone_needs_no_learning_and_says_so(tmp_path):
         (["schedule.name=fixed"], ExperimentError, "no option 'k'"),
         (["codec.name=gzip"], ExperimentError, "codec.name = 'gzip'"),
         (["text.source=/nowhere.jsonl"], CorpusError, "/nowhere.jsonl"),
-        (["training.learning_rate=1e9"], ExperimentError, "training.learning_rate"),
+        (["training.learning_rate=1e30"], ExperimentError, "training.learning_rate"),
     ],
 )
 def test_what_cannot_run_is_refused_and_leaves_nothing_behind(tmp_path, overrides, error, said):

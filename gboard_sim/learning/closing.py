@@ -64,10 +64,12 @@ class Closing:
         """Mean training loss per token."""
         return self._loss / max(self.tokens, 1)
 
-    def mean(self) -> npt.NDArray[np.float64]:
-        """The weighted mean update. Shape [P]."""
+    def take_mean(self) -> npt.NDArray[np.float64]:
+        """The weighted mean update, once: its memory is the caller's. Shape [P]."""
         assert self._total is not None
-        return self._total / sum(self.cohort.weights)
+        mean = self._total / sum(self.cohort.weights)
+        self._total = None
+        return mean
 
 
 def _chunks(cohort: Cohort) -> Iterator[TrainChunk]:

@@ -244,7 +244,7 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        mean = closing.mean()
+        mean = closing.take_mean()
         optimizer, parameters = self._optimizer.apply(
             before.optimizer, self._snapshots.read(before.version), mean, self._server_rate(version)
         )

@@ -1,6 +1,7 @@
 """The process of one worker: `python -m gboard_sim.learning.worker FD`, started by the pool."""
 
 import pickle
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -9,11 +10,18 @@ from typing import Any
 
 
 def serve(pipe: Connection) -> None:
-    """Answer jobs until the pipe closes; an exception is an answer too."""
-    with suppress(EOFError, OSError):  # the run has ended or was killed: nobody listens
+    """Answer jobs until the pipe closes; an exception is an answer too.
+
+    A pool ends its workers by killing them. A pipe that closes means that the run itself was
+    killed, so its last workers remove the private text that it can no longer remove.
+    """
+    with suppress(EOFError, OSError):
         workshop = pipe.recv()
-        while True:
-            pipe.send(_answer(pipe.recv(), workshop))
+        try:
+            while True:
+                pipe.send(_answer(pipe.recv(), workshop))
+        finally:
+            shutil.rmtree(workshop.text, ignore_errors=True)
 
 
 def _answer(job: Any, workshop: Any) -> Any:
