@@ -6,8 +6,8 @@ from typing import Any
 
 from safetensors.numpy import save
 
-from gboard_sim.learning.graphs import GRAPH_NAMES
-from gboard_sim.learning.spec import layout
+from gboard_sim.learning.model.graphs import GRAPH_NAMES
+from gboard_sim.learning.model.spec import layout
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Vector
 from gboard_sim.runlog import RunDirectory

@@ -140,7 +140,7 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Users, utterances, words, sizes per user, and the first bad lines of a file."""
-    from gboard_sim.learning.corpus_reader import inspect as look
+    from gboard_sim.learning.text.corpus_reader import inspect as look
 
     with _screen(quiet=True):
         facts = look(file).as_dict()

@@ -57,8 +57,8 @@ def bits(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.uint64]:
 
 def uniforms(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:
     """Uniform draws in [0, 1), one for each key; see `bits`."""
-    top: npt.NDArray[np.float64] = (bits(seed, purpose, *ids) >> np.uint64(11)) * 2.0**-53
-    return top
+    top = (bits(seed, purpose, *ids) >> np.uint64(11)).astype(np.float64)
+    return np.ldexp(top, -53)
 
 
 def normals(seed: int, purpose: str, *ids: Ids) -> npt.NDArray[np.float64]:

@@ -27,17 +27,17 @@ from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
 from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.journal import Journal, read_measures, read_outcomes
-from gboard_sim.learning.evaluation import Scoring
-from gboard_sim.learning.graphs import find_graphs
-from gboard_sim.learning.initial import initial_parameters
+from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.model.graphs import find_graphs
+from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.learning.model.spec import flop_per_token, parameter_count
 from gboard_sim.learning.pool import Pool, ProcessPool
 from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.spec import flop_per_token, parameter_count
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.learning.text import PreparedText, prepare
+from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.learning.verdict import judge
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.machine import MachineMeter
@@ -107,6 +107,7 @@ def resume(path: Path | str, *, workers: int | None = None, watch: Watch | None 
     """
     directory = RunDirectory.open(Path(path), whole=False)
     if (directory / "summary.json").exists():
+        _clean(directory)
         raise RunDirectoryError(f"{path}: the run has ended already; read its summary.json")
     experiment = experiment_file.load(directory / "experiment.toml")
     if workers is not None:
@@ -137,7 +138,7 @@ def run_fleet(
             end = _run_fleet(made, size, seam, journal, teller.fleet)
         journal.join(directory.path)
         finished = _end(directory, made, meter, end, None)
-        journal.discard()
+        _clean(directory)
         return finished
 
 
@@ -155,6 +156,12 @@ def _fresh(directory: RunDirectory) -> Iterator[None]:
     except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
         shutil.rmtree(directory.path)
         raise
+
+
+def _clean(directory: RunDirectory) -> None:
+    """Remove what only a run that has not ended needs."""
+    for name in ("journal", "checkpoints"):
+        shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def _begin(directory: RunDirectory, experiment: Experiment) -> None:
@@ -228,8 +235,7 @@ def _carry_out(
             workers=workers,
         )
         finished = _end(directory, made, meter, end, learnt)
-        journal.discard()
-        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+        _clean(directory)
         return finished
 
 

@@ -50,7 +50,7 @@ import numpy as np
 
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner import FederatedLearner
-from gboard_sim.learning.spec import flop_per_token
+from gboard_sim.learning.model.spec import flop_per_token
 from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger

@@ -14,8 +14,8 @@ from gboard_sim.experiment import Experiment, LearningRateDecay
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.fleet.population import Population, populate
 from gboard_sim.fleet.rules import RoundRules
+from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
-from gboard_sim.learning.spec import ModelSpec, load_spec
 from gboard_sim.privacy.claim import Claim, local_gaussian_claim
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
 from gboard_sim.records import Codec, Mechanism, Schedule

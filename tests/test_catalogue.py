@@ -7,8 +7,8 @@ import pytest
 from gboard_sim import catalogue, experiment_file
 from gboard_sim.errors import CatalogueError
 from gboard_sim.fleet.mix import load_fleet
-from gboard_sim.learning.law import Law
-from gboard_sim.learning.spec import load_spec
+from gboard_sim.learning.law.law import Law
+from gboard_sim.learning.model.spec import load_spec
 
 ROOT = Path(__file__).parents[1]
 DEVICES = sorted((ROOT / "devices").rglob("*.toml"))

@@ -32,9 +32,9 @@ import gboard_sim
 from gboard_sim import catalogue, simulate, world
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.keyboard.words import words
-from gboard_sim.learning.law import Law
+from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.pool import InlinePool
-from gboard_sim.learning.text import PreparedText, prepare
+from gboard_sim.learning.text.prepared import PreparedText, prepare
 
 N = 5
 FACTORS = np.array([3, 5, 7, 11, 13], np.uint64) ** np.uint64(21) | np.uint64(1)

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import CorpusError, ExperimentError, RunDirectoryError
-from gboard_sim.learning.graphs import GRAPH_NAMES
+from gboard_sim.learning.model.graphs import GRAPH_NAMES
 
 DERIVED_FROM_THE_MACHINE = {"machine"}
 SMALL = ["run.versions=4", "fleet.phones=40", "text.messages_per_user=20"]

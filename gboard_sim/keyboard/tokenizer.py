@@ -87,7 +87,7 @@ class Tokenizer:
         if special != (UNKNOWN, BEGIN, -1):
             raise CorpusError(
                 f"tokenizer: special ids (unk, bos, eos)={special}; allowed: (0, 1, -1); hint: "
-                "train it with `gboard_sim.learning.tokenizer_training`"
+                "train it with `gboard_sim.learning.text.vocabulary`"
             )
         self.model = model
         self.size: int = self._processor.get_piece_size()

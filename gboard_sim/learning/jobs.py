@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError, InvariantError
-from gboard_sim.learning.batches import stint_batches
-from gboard_sim.learning.text_store import RowSet
-from gboard_sim.learning.word_scorer import Scored
+from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.text.batches import stint_batches
+from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Attempt, Ints, LocalWork, Measure, Stint, Upload, Vector
 

@@ -15,14 +15,14 @@ import numpy as np
 from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
-from gboard_sim.learning.evaluation import Metrics, Scoring
+from gboard_sim.learning.evaluation.evaluation import Metrics, Scoring
+from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.jobs import ChunkSum, MeasureAttempt, Result
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.learning.word_scorer import Scored
 from gboard_sim.records import (
     Answer,
     Attempt,

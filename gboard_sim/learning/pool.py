@@ -96,9 +96,9 @@ class _Process:
             self.pipe.send(workshop)
 
     def end(self) -> None:
-        self.pipe.close()
-        self.process.kill()
+        self.process.kill()  # before its pipe closes, which would tell it that the run was killed
         self.process.wait()
+        self.pipe.close()
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim.experiment import Evaluation
-from gboard_sim.learning.ceiling import ceiling, true_mass
-from gboard_sim.learning.evaluation import EvaluationSet, Metrics, Scoring
-from gboard_sim.learning.kneser_ney_tuning import tune
+from gboard_sim.learning.baselines.kneser_ney_tuning import tune
+from gboard_sim.learning.baselines.unigram import Unigram
+from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
+from gboard_sim.learning.law.ceiling import ceiling, true_mass
 from gboard_sim.learning.learner import FederatedLearner
-from gboard_sim.learning.text import PreparedText
-from gboard_sim.learning.text_store import RowSet
-from gboard_sim.learning.unigram import Unigram
+from gboard_sim.learning.text.prepared import PreparedText
+from gboard_sim.learning.text.store import RowSet
 from gboard_sim.records import Ints
 
 TRAINED_ROWS = 2000

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.keyboard.tokenizer import Tokenizer
-from gboard_sim.learning.graphs import Graphs
-from gboard_sim.learning.onnxruntime_trainer import OnnxRuntimeTrainer
-from gboard_sim.learning.piece_word_scorer import PieceWordScorer
+from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
+from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
+from gboard_sim.learning.model.graphs import Graphs
+from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.spec import ModelSpec
-from gboard_sim.learning.text_store import RowSet, TextRows, open_rows
-from gboard_sim.learning.tokenizer_training import SPECIAL, Vocabulary
-from gboard_sim.learning.trainer import Trainer
-from gboard_sim.learning.word_scorer import WholeWordScorer, WordScorer
+from gboard_sim.learning.text.store import RowSet, TextRows, open_rows
+from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
+from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
+from gboard_sim.learning.trainers.trainer import Trainer
 from gboard_sim.records import Codec, Mechanism
 
 
@@ -64,7 +64,7 @@ class Workshop:
         size = self.tokens
         if self.trainer_name == "onnxruntime":
             return OnnxRuntimeTrainer(self.spec, size, self.graphs)
-        from gboard_sim.learning.torch_trainer import TorchTrainer  # noqa: PLC0415
+        from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415
 
         return TorchTrainer(self.spec, size)
 

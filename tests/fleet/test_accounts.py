@@ -18,5 +18,16 @@ def test_eligible_hours_equal_a_count_minute_by_minute():
         for minute in range(max(start[phone], 0), min(end[phone], 48 * 60)):
             by_hour[minute // 60] += 1 / 60
             by_local_hour[(minute // 60 + offset_h[phone]) % 24] += 1 / 60
-    np.testing.assert_allclose(eligible.by_hour, by_hour, atol=1e-9)
-    np.testing.assert_allclose(eligible.by_local_hour, by_local_hour, atol=1e-9)
+    np.testing.assert_allclose(eligible.by_hour(), by_hour, atol=1e-9)
+    # Two days: every phone lived through each of its local hours twice.
+    np.testing.assert_allclose(eligible.by_local_hour(48 * 3600.0), by_local_hour / 2, atol=1e-9)
+
+
+def test_hours_after_the_end_of_a_run_do_not_thin_out_its_local_hours():
+    eligible = Eligibility(240, np.array([0.0, -3600.0]))
+    always = np.array([0, 1]), np.zeros(2), np.full(2, 6 * 3600.0)
+    eligible.add(Intervals(*always))
+    local = eligible.by_local_hour(6 * 3600.0)
+    assert local[:5].tolist() == [2.0] * 5
+    assert local[[5, 23]].tolist() == [2.0, 2.0]
+    assert local[6:23].tolist() == [0.0] * 17

@@ -29,7 +29,7 @@ def test_eligible_phones_swing_four_to_one_over_the_local_day(fleet):
     eligible = Eligibility(24 * 7, population.utc_offset_s)
     for day in range(source.first_day, 8):
         eligible.add(absolute(source, day))
-    hours = eligible.by_local_hour
+    hours = eligible.by_local_hour(7 * 86400.0)
     assert 3.5 <= hours.max() / hours.min() <= 4.5
     assert hours.argmax() in (1, 2, 3, 4)
 

@@ -7,11 +7,11 @@ import pytest
 
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.experiment import Text
-from gboard_sim.learning.graphs import find_graphs
-from gboard_sim.learning.initial import initial_parameters
+from gboard_sim.learning.model.graphs import find_graphs
+from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.learning.model.spec import load_spec
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.spec import load_spec
-from gboard_sim.learning.text import PreparedText, prepare
+from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms import NoMechanism
 

@@ -7,9 +7,9 @@ import pytest
 
 from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.errors import ExperimentError, InvariantError
-from gboard_sim.learning.batches import stint_batches
 from gboard_sim.learning.jobs import MeasureAttempt, Pretrain, ScoreRows, TrainChunk, train
-from gboard_sim.learning.packing import pack
+from gboard_sim.learning.text.batches import stint_batches
+from gboard_sim.learning.text.packing import pack
 from gboard_sim.privacy.mechanisms import LocalGaussian
 from gboard_sim.records import LocalWork, Stint, Upload
 

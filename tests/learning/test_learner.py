@@ -15,16 +15,16 @@ import pytest
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
-from gboard_sim.learning.evaluation import EvaluationSet, Scoring
+from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
+from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.server_optimizers import fed_avg, momentum
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.learning.text_store import TextRows
-from gboard_sim.learning.trainer import Trained
-from gboard_sim.learning.word_scorer import Scored
+from gboard_sim.learning.text.store import TextRows
+from gboard_sim.learning.trainers.trainer import Trained
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
 from gboard_sim.records import Attempt, Cohort, Dropout, LocalWork, Stint, Typing, Upload
 from gboard_sim.tables import SCHEMAS

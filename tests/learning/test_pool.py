@@ -2,12 +2,13 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -179,7 +180,9 @@ def test_workers_find_modules_where_this_process_does(workshop, tmp_path, monkey
 
 
 def test_workers_end_in_silence_when_their_parent_is_killed(workshop, tmp_path):
-    (tmp_path / "workshop").write_bytes(pickle.dumps((workshop, LONG, SCORE)))
+    own = replace(workshop, text=tmp_path / "text")
+    shutil.copytree(workshop.text, own.text)
+    (tmp_path / "workshop").write_bytes(pickle.dumps((own, LONG, SCORE)))
     script = """
 import pickle, sys, time
 from gboard_sim.learning.pool import ProcessPool
@@ -207,3 +210,4 @@ time.sleep(60)
     parent.stdout.close()
     assert gone(children, 20)
     assert (tmp_path / "stderr").read_text() == ""
+    assert not own.text.exists(), "private text outlived the run that was killed"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gboard_sim.experiment import Evaluation
-from gboard_sim.learning.ceiling import ceiling
-from gboard_sim.learning.kneser_ney_tuning import tune
+from gboard_sim.learning.baselines.kneser_ney_tuning import tune
+from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.law.ceiling import ceiling
 from gboard_sim.learning.verdict import TRAINED_ROWS, judge
-from gboard_sim.learning.word_scorer import Scored
 
 CLASSES = ("low", "high")
 PHONE_CLASS = np.arange(12) % 2

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from gboard_sim.learning.graphs import shipped_graphs
-from gboard_sim.learning.initial import initial_parameters
-from gboard_sim.learning.onnxruntime_trainer import OnnxRuntimeTrainer
-from gboard_sim.learning.packing import Batch, pack
+from gboard_sim.learning.model.graphs import shipped_graphs
+from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.learning.model.spec import load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, fed_avg
-from gboard_sim.learning.spec import load_spec
-from gboard_sim.learning.torch_trainer import TorchTrainer
-from gboard_sim.learning.trainer import Trainer
+from gboard_sim.learning.text.packing import Batch, pack
+from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
+from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
+from gboard_sim.learning.trainers.trainer import Trainer
 
 
 def test_two_steps_by_hand() -> None:

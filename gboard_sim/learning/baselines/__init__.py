@@ -1,0 +1,1 @@
+"""What counting words reaches: the n-gram and unigram models to beat."""

@@ -1,0 +1,1 @@
+"""How well a version predicts, in words, whatever its tokens are."""

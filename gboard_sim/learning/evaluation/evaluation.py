@@ -1,0 +1,191 @@
+"""How well a version predicts: recall by the Gboard rule, accuracies by others' rules, perplexity.
+
+Every word of a message is a target, the first included, never the end of the message.
+
+- `recall_at_k`: targets among the k words shown, over all targets. A target outside the vocabulary
+  is a miss, and `<unk>` is never shown (Hard et al. 2018, arXiv 1811.03604).
+- `accuracy_tff`: the most probable symbol is the target, over targets inside the vocabulary, with
+  `<unk>` allowed as an answer (`accuracy_without_out_of_vocab` of TensorFlow Federated).
+- `accuracy_fedjax`: special symbols barred as answers, targets outside the vocabulary kept as
+  errors (`accuracy_in_vocab` of FedJAX). Without an end-of-sentence symbol that is `recall_at_1`.
+- `perplexity`: exp of the mean negative log-probability of targets, where a word outside the
+  vocabulary counts as `<unk>`; `perplexity_in_vocabulary` leaves those words out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gboard_sim.learning.evaluation.word_scorer import SHOWN, Scored
+from gboard_sim.learning.jobs import ScoreRows
+from gboard_sim.learning.text.store import RowSet
+from gboard_sim.records import Flags, Ints
+
+ROWS = 256
+"""Messages that one job scores (assumed; never changes a result)."""
+
+
+_NOTHING = Scored(np.empty(0, np.float32), np.empty((0, SHOWN), np.int32), np.empty(0, np.int32))
+"""What is said of no words: a set may be empty, such as later text of users with few messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSet:
+    """Messages to be judged on.
+
+    Attributes:
+        name: `validation`; `test`; `later`, what training users typed after what they trained on;
+            or `fleet`, what they trained on.
+        rows: Rows of the set's store. Shape [messages].
+        words: Lexicon ids of the targets. Shape [words].
+        offsets: Message `m` is `words[offsets[m]:offsets[m + 1]]`. Shape [messages + 1].
+        known: Which lexicon words are in the vocabulary. Shape [lexicon].
+        groups: Masks over the messages, by name, such as `class:low`. Each of shape [messages].
+    """
+
+    name: RowSet
+    rows: Ints
+    words: npt.NDArray[np.int32]
+    offsets: Ints
+    known: Flags
+    groups: Mapping[str, Flags]
+
+    @property
+    def messages(self) -> int:
+        """Number of messages."""
+        return len(self.offsets) - 1
+
+    def hits(self, shown: npt.NDArray[np.integer[Any]]) -> Flags:
+        """Which of the words shown at each position is the target, by the Gboard rule. [words, k].
+
+        Args:
+            shown: Lexicon ids, -1 for none. Shape [words, k].
+        """
+        right: Flags = (shown == self.words[:, None]) & self.known[self.words][:, None]
+        return right
+
+    def recall(self, shown: npt.NDArray[np.integer[Any]]) -> float:
+        """Recall of whatever was shown, by the Gboard rule; see `hits`."""
+        return _mean(self.hits(shown).any(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The figures of one group of messages; NaN where it holds no such target."""
+
+    positions: int
+    recall_at_1: float
+    recall_at_3: float
+    accuracy_tff: float
+    accuracy_fedjax: float
+    perplexity: float
+    perplexity_in_vocabulary: float
+    oov_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The figures of a set at one version.
+
+    Attributes:
+        overall: All messages.
+        groups: Each group of messages.
+        shown: The three words shown at every position, as lexicon ids, -1 for none. [words, 3].
+    """
+
+    overall: Recall
+    groups: Mapping[str, Recall]
+    shown: npt.NDArray[np.int32]
+
+    def rows(self, version: int, name: str) -> list[dict[str, Any]]:
+        """The figures as rows of the table `evaluations`."""
+        head = {"version": version, "set": name}
+        every = {"all": self.overall, **self.groups}
+        return [
+            head | {"group": group} | {key: getattr(recall, key) for key in Recall.__slots__}
+            for group, recall in every.items()
+        ]
+
+
+class Scoring:
+    """The judgement of one set at one version, as its parts come in.
+
+    Args:
+        evaluation_set: The set.
+        version: The version to judge.
+    """
+
+    def __init__(self, evaluation_set: EvaluationSet, version: int) -> None:
+        self._set = evaluation_set
+        self._version = version
+        self._parts: dict[int, Scored] = {}
+        self._started = 0
+        self._jobs = -(-evaluation_set.messages // ROWS)
+
+    @property
+    def name(self) -> str:
+        """The set's name."""
+        return self._set.name
+
+    @property
+    def pending(self) -> bool:
+        """Whether a part has not been started."""
+        return self._started < self._jobs
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part has been scored."""
+        return len(self._parts) == self._jobs
+
+    def start(self) -> tuple[int, ScoreRows]:
+        """Take the next part to score, with its number."""
+        number = self._started
+        self._started += 1
+        part = self._set.rows[number * ROWS : (number + 1) * ROWS]
+        return number, ScoreRows(self._version, self._set.name, part)
+
+    def add(self, number: int, part: Scored) -> None:
+        """Take a scored part."""
+        self._parts[number] = part
+
+    def metrics(self) -> Metrics:
+        """The figures, once complete."""
+        parts = [self._parts[number] for number in range(self._jobs)]
+        shown = np.concatenate([_NOTHING.shown, *(part.shown for part in parts)])
+        logprob = np.concatenate([_NOTHING.logprob, *(part.logprob for part in parts)])
+        answer = np.concatenate([_NOTHING.answer, *(part.answer for part in parts)])
+        targets = self._set.words
+        hits = self._set.hits(shown)
+        lengths = np.diff(self._set.offsets)
+        known = self._set.known[targets]
+
+        def recall(of: Flags) -> Recall:
+            """The figures over some positions."""
+            inside = of & known
+            return Recall(
+                positions=int(of.sum()),
+                recall_at_1=_mean(hits[of, 0]),
+                recall_at_3=_mean(hits[of].any(axis=1)),
+                accuracy_tff=_mean(answer[inside] == targets[inside]),
+                accuracy_fedjax=_mean(hits[of, 0]),
+                perplexity=_perplexity(logprob[of]),
+                perplexity_in_vocabulary=_perplexity(logprob[inside]),
+                oov_share=_mean(~known[of]),
+            )
+
+        groups = {name: recall(np.repeat(mask, lengths)) for name, mask in self._set.groups.items()}
+        return Metrics(recall(np.ones(len(targets), bool)), groups, shown)
+
+
+def _mean(values: Any) -> float:
+    """The mean in float64; NaN of nothing."""
+    return float(values.mean(dtype=np.float64)) if len(values) else float("nan")
+
+
+def _perplexity(logprob: npt.NDArray[np.float32]) -> float:
+    """Perplexity of some targets; infinite where a model has gone so wrong that it overflows."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(-np.float64(_mean(logprob))))

@@ -1,0 +1,101 @@
+"""Text drawn from the synthetic law, the same for a user whatever the number of users.
+
+Every draw is keyed by the user, the user's own count of messages, and the place in the message.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gboard_sim import seeds
+from gboard_sim.learning.baselines.ngram_counts import Words
+from gboard_sim.learning.law.law import Law
+from gboard_sim.records import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCounts:
+    """How many messages users write: lognormal, clipped.
+
+    Attributes:
+        mean: Mean before clipping.
+        sigma: Standard deviation of the logarithm (0.8 is assumed); 0 gives every user the mean.
+        least: Fewest messages of a user (assumed).
+        most: Most messages of a user (assumed).
+    """
+
+    mean: float
+    sigma: float = 0.8
+    least: int = 10
+    most: int = 1000
+
+    def draw(self, users: int, seed: int) -> Ints:
+        """The message counts of users 0 to `users` - 1. Shape [users]."""
+        deviation = seeds.normals(seed, "law/messages", np.arange(users))
+        drawn = self.mean * np.exp(self.sigma * deviation - self.sigma**2 / 2)
+        return np.clip(np.rint(drawn), self.least, self.most).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LawText:
+    """Messages drawn from the law, in the order of their users.
+
+    Attributes:
+        user: The author of each message, ascending. Shape [n].
+        topic: The topic of each message, which no model is shown. Shape [n].
+        offsets: Message `i` is `words[offsets[i]:offsets[i + 1]]`. Shape [n + 1].
+        words: Word ids of the law. Shape [w].
+    """
+
+    user: Ints
+    topic: Ints
+    offsets: Ints
+    words: Words
+
+
+def mixtures(law: Law, users: int, seed: int) -> Floats:
+    """The topic mixtures (theta) of users 0 to `users` - 1. Shape [users, Z]."""
+    parameters = law.concentration * law.topic_share
+    drawn = [seeds.stream(seed, "law/mixture", user).dirichlet(parameters) for user in range(users)]
+    return np.array(drawn).reshape(users, len(parameters))
+
+
+def sample(law: Law, users: int, counts: MessageCounts, seed: int) -> LawText:
+    """The messages of users 0 to `users` - 1."""
+    written = counts.draw(users, seed)
+    user = np.repeat(np.arange(users), written)
+    nth = np.arange(len(user)) - np.repeat(np.cumsum(written) - written, written)
+    topic = _pick(mixtures(law, users, seed), user, seeds.uniforms(seed, "law/topic", user, nth))
+    length = _pick(
+        law.length_share[None],
+        np.zeros(len(user), dtype=np.int64),
+        seeds.uniforms(seed, "law/length", user, nth),
+    )
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    words = np.empty(offsets[-1], dtype=np.int32)
+    topics, classes, width = law.word_in.shape
+    word_in = law.word_in.reshape(topics * classes, width)
+    previous = np.full(len(user), law.start)
+    for place in range(int(length.max(initial=0))):
+        live = np.flatnonzero(length > place)
+        key = (user[live], nth[live], place)
+        chosen = _pick(law.class_after, previous[live], seeds.uniforms(seed, "law/class", *key))
+        row = topic[live] * classes + chosen
+        previous[live] = _pick(word_in, row, seeds.uniforms(seed, "law/word", *key))
+        words[offsets[live] + place] = previous[live]
+    return LawText(user, topic, offsets, words)
+
+
+def _pick(shares: Floats, row: Ints, uniform: Floats) -> Ints:
+    """Draws from rows of probabilities by inversion, all rows searched as one ascending column.
+
+    Args:
+        shares: Each row sums to one. Shape [rows, choices].
+        row: The row of each draw. Shape [n].
+        uniform: In [0, 1). Shape [n].
+    """
+    rows, choices = shares.shape
+    column = (np.cumsum(shares, axis=1) + np.arange(rows)[:, None]).ravel()
+    at = np.searchsorted(column, row + uniform, side="right") - row * choices
+    picked: Ints = np.minimum(at, choices - 1)
+    return picked

@@ -1,0 +1,1 @@
+"""The next-word model: sizes, definition, first parameters, and its ONNX graphs."""

@@ -1,0 +1,167 @@
+"""One SGD step written out: forward, backward and update, in the order that costs least.
+
+`torch.autograd` over `model.loss` gives the same numbers (a test holds the two together); it also
+gives one small product per time step for every weight, a dense embedding gradient, and an array of
+tokens x vocabulary to scatter into. Here each weight's gradient is one matrix product over all
+tokens, and the update rides on it: `addmm(weight, a.T, -rate * b)`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gboard_sim.learning.model.definition import (
+    LEAST_PROBABILITY,
+    Parameters,
+    Tape,
+    Text,
+    by_time,
+    features,
+    logits,
+    time_major,
+    unroll,
+)
+from gboard_sim.learning.model.spec import ModelSpec
+
+
+def _slopes(spec: ModelSpec, tape: Tape) -> tuple[Tensor, Tensor]:
+    """How the cell's output and state move with the state and the gate pre-activations.
+
+    Returns:
+        The derivative of the cell's output by the new state, [T * B, U]; and by the gates,
+        [T * B, gates]: of the new state for f, i and g, of the output for o.
+    """
+    by_output = tape.cell - tape.cell * tape.output
+    by_candidate = tape.input - tape.input * tape.candidate * tape.candidate
+    by_state = tape.output - tape.cell * tape.squashed
+    if spec.cell == "cifg":
+        by_forget = tape.forget * tape.input * (tape.before - tape.candidate)
+        return by_state, torch.cat([by_forget, by_output, by_candidate], 1)
+    by_forget = tape.forget * (1 - tape.forget) * tape.before
+    by_input = tape.input * (1 - tape.input) * tape.candidate
+    return by_state, torch.cat([by_forget, by_input, by_output, by_candidate], 1)
+
+
+def _through_time(
+    spec: ModelSpec, parameters: Parameters, tape: Tape, reset: Tensor, d_out: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Back-propagation through time (Werbos 1990).
+
+    Args:
+        spec: The model's sizes.
+        parameters: The model's tensors.
+        tape: What the forward pass kept.
+        reset: 1 where a segment starts. Shape [B, T].
+        d_out: Gradient by the recurrent output, from the logits alone. Shape [T * B, R].
+
+    Returns:
+        Gradients by the gate pre-activations [T * B, gates] and by the recurrent output with what
+        came back from later tokens [T * B, R].
+    """
+    length = reset.shape[1]
+    keep = time_major(1 - reset)
+    by_state, by_gates = (by_time(slope, length) for slope in _slopes(spec, tape))
+    kept = by_time(tape.forget * keep, length)
+    keep_at = by_time(keep, length)
+    d_out_at = by_time(d_out, length)
+    recurrent = parameters["recurrent_kernel"].t()
+    projection = parameters["projection"].t() if "projection" in parameters else None
+    gates: list[Tensor] = []
+    outs: list[Tensor] = []
+    d_state = later = None
+    for t in reversed(range(length)):
+        out = d_out_at[t] if later is None else d_out_at[t] + later
+        cell = out if projection is None else out @ projection
+        through = cell * by_state[t]
+        state = through if d_state is None else through + d_state
+        towards = [state, cell, state] if spec.cell == "cifg" else [state, state, cell, state]
+        gate = torch.cat(towards, 1) * by_gates[t]
+        gates.append(gate)
+        outs.append(out)
+        if t:
+            d_state = state * kept[t]
+            later = (gate @ recurrent) * keep_at[t]
+    return torch.cat(gates[::-1]), torch.cat(outs[::-1])
+
+
+class Gradient(NamedTuple):
+    """The gradient of the mean loss, its matrices as products not yet multiplied out.
+
+    Attributes:
+        products: Each matrix's gradient is `left.t() @ right`, by the tensor's name.
+        vectors: The gradients of the biases.
+        embedded: Gradient by the embeddings of the input tokens. Shape [T * B, D].
+    """
+
+    products: dict[str, tuple[Tensor, Tensor]]
+    vectors: dict[str, Tensor]
+    embedded: Tensor
+
+
+def train_step(
+    spec: ModelSpec,
+    parameters: Parameters,
+    text: Text,
+    learning_rate: Tensor,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The parameters after one step of SGD on the mean loss, and that loss before the step."""
+    gradient, mean_loss = differentiate(spec, parameters, text)
+    at = time_major(text.inputs)[:, 0].long()
+    if spec.gradient_clip:
+        return _clipped(spec, parameters, gradient, at, learning_rate), mean_loss
+    rate = -learning_rate
+    new = {
+        name: torch.addmm(parameters[name], left.t(), right * rate)
+        for name, (left, right) in gradient.products.items()
+    }
+    for name, vector in gradient.vectors.items():
+        new[name] = parameters[name] + vector * rate
+    base = new.get("embedding", parameters["embedding"])
+    new["embedding"] = base.index_put([at], gradient.embedded * rate, accumulate=True)
+    return new, mean_loss
+
+
+def _clipped(
+    spec: ModelSpec, parameters: Parameters, gradient: Gradient, at: Tensor, learning_rate: Tensor
+) -> dict[str, Tensor]:
+    """The step along the gradient scaled down to the norm `gradient_clip` (Pascanu et al. 2013)."""
+    whole = {name: left.t() @ right for name, (left, right) in gradient.products.items()}
+    whole |= gradient.vectors
+    base = whole.get("embedding", torch.zeros_like(parameters["embedding"]))
+    whole["embedding"] = base.index_put([at], gradient.embedded, accumulate=True)
+    norm = torch.stack([(part * part).sum() for part in whole.values()]).sum().sqrt()
+    step = -learning_rate * (spec.gradient_clip / norm.clamp(min=spec.gradient_clip))
+    return {name: parameters[name] + part * step for name, part in whole.items()}
+
+
+def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[Gradient, Tensor]:
+    """The gradient of the mean loss, and the loss."""
+    tape = unroll(spec, parameters, text.inputs, text.reset)
+    hidden = features(parameters, tape.out)
+    probability = torch.softmax(logits(parameters, hidden), dim=1)
+    chosen = time_major(text.targets).long()
+    share = time_major(text.weight / text.weight.sum())
+    target_probability = probability.gather(1, chosen).clamp(min=LEAST_PROBABILITY)
+    mean_loss = -(share * target_probability.log()).sum()
+
+    excess = probability.scatter_add(1, chosen, -torch.ones_like(share))  # dloss/dlogits / share
+    rows = "embedding" if spec.tied else "output"
+    products = {rows: (excess, hidden * share)}
+    vectors: dict[str, Tensor] = {}
+    if spec.output_bias:
+        vectors["output_bias"] = (excess * share).sum(0)
+    d_out = (excess @ parameters[rows]) * share
+    if spec.output_dense:
+        products["dense"] = (tape.out, d_out)
+        vectors["dense_bias"] = d_out.sum(0)
+        d_out = d_out @ parameters["dense"].t()
+
+    d_gates, d_out = _through_time(spec, parameters, tape, text.reset, d_out)
+    products["input_kernel"] = (tape.embedded, d_gates)
+    products["recurrent_kernel"] = (tape.fed_back, d_gates)
+    vectors["gate_bias"] = d_gates.sum(0)
+    if spec.projection:
+        products["projection"] = (tape.cell, d_out)
+    d_embedded = d_gates @ parameters["input_kernel"].t()
+    return Gradient(products, vectors, d_embedded), mean_loss

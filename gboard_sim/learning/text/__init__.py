@@ -1,0 +1,1 @@
+"""Text: who typed what and when, as tokens that phones train on and versions are judged on."""

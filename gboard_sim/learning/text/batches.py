@@ -1,0 +1,60 @@
+"""The SGD batches of one stint: which rows in which order, a pure function of phone and stint."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from gboard_sim.learning.text.packing import Batch, Ids, pack
+from gboard_sim.records import Ints, Stint
+from gboard_sim.seeds import uniforms
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStore:
+    """Every row's tokens, one after another; usually memory-mapped.
+
+    Attributes:
+        tokens: Token ids. Shape [tokens].
+        first: Row `r` owns `tokens[first[r]:first[r + 1]]`. Shape [rows + 1].
+    """
+
+    tokens: Ids
+    first: Ints
+
+    def pack(self, rows: Ints, lane: int) -> Batch:
+        """The given rows as one batch."""
+        starts = self.first[rows]
+        lengths = self.first[rows + 1] - starts
+        at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+        return pack(self.tokens[at], lengths, lane)
+
+
+def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iterator[Batch]:
+    """The batches that a phone trains on, in order.
+
+    Every pass shuffles the rows anew; a pass ends with a smaller batch where they do not divide.
+    `stint.local.epochs` passes are made, or as many as `stint.local.steps` steps need. Rows without
+    a token are left out; where none has one, there is no batch.
+
+    Args:
+        store: The tokens.
+        stint: Which rows, how many passes or steps, and the count that keys the shuffling.
+        seed: The run's seed.
+        lane: Tokens T in a lane.
+    """
+    within = np.arange(*stint.rows)
+    within = within[store.first[within + 1] > store.first[within]]
+    if not len(within):
+        return
+    local = stint.local
+    done = 0
+    for epoch in count() if local.epochs is None else range(local.epochs):
+        keys = uniforms(seed, "shuffle", stint.phone, stint.nth, epoch, within)
+        order = within[np.argsort(keys, kind="stable")]
+        for start in range(0, len(order), local.batch_size):
+            if done == local.steps:
+                return
+            yield store.pack(order[start : start + local.batch_size], lane)
+            done += 1

@@ -1,0 +1,1 @@
+"""What runs the model: onnxruntime on the exported graphs, or torch."""

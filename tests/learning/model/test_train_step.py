@@ -1,0 +1,78 @@
+"""The step written out against torch's differentiation in float64."""
+
+import pytest
+import torch
+
+from gboard_sim.learning.model.definition import Text, loss
+from gboard_sim.learning.model.spec import ModelSpec, shapes
+from gboard_sim.learning.model.train_step import train_step
+
+VOCABULARY, LANES, LANE = 11, 3, 6
+
+
+def spec(cell: str, **sizes: float | bool) -> ModelSpec:
+    chosen = {
+        "units": 7,
+        "projection": 4,
+        "tied": True,
+        "output_bias": False,
+        "output_dense": 0,
+        "gradient_clip": 0.0,
+    }
+    return ModelSpec(
+        name="test",
+        cell=cell,
+        vocabulary=VOCABULARY,
+        embedding=4,
+        lane=LANE,
+        embedding_range=0.05,
+        parameters=0,
+        source="a test",
+        **(chosen | sizes),
+    )
+
+
+SPECS = {
+    "cifg": spec("cifg"),
+    "cifg with output bias": spec("cifg", output_bias=True),
+    "cifg without projection": spec("cifg", units=4, projection=0),
+    "lstm": spec("lstm"),
+    "lstm with dense": spec("lstm", projection=0, output_dense=4),
+    "lstm untied": spec("lstm", projection=0, output_dense=5, tied=False, output_bias=True),
+    "cifg untied": spec("cifg", tied=False),
+    "cifg clipped tightly": spec("cifg", gradient_clip=0.1),
+    "lstm untied, clipped tightly": spec(
+        "lstm", projection=0, output_dense=5, tied=False, output_bias=True, gradient_clip=0.2
+    ),
+    "cifg clipped loosely": spec("cifg", gradient_clip=1e6),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_step_is_the_gradient_of_the_loss(name: str) -> None:
+    chosen = SPECS[name]
+    rng = torch.Generator().manual_seed(2)
+    parameters = {
+        key: torch.randn(shape, generator=rng, dtype=torch.float64).requires_grad_()
+        for key, shape in shapes(chosen, VOCABULARY).items()
+    }
+    text = Text(
+        torch.randint(0, VOCABULARY, (LANES, LANE), generator=rng),
+        torch.randint(0, VOCABULARY, (LANES, LANE), generator=rng),
+        (torch.rand((LANES, LANE), generator=rng) < 0.3).double(),
+        torch.rand((LANES, LANE), generator=rng, dtype=torch.float64),
+    )
+    expected_loss = loss(chosen, parameters, text)
+    gradients = torch.autograd.grad(expected_loss, list(parameters.values()))
+    if chosen.gradient_clip:
+        norm = torch.nn.utils.get_total_norm(gradients)
+        assert (norm > chosen.gradient_clip) == name.endswith("tightly")
+        gradients = [g * min(1.0, chosen.gradient_clip / float(norm)) for g in gradients]
+    rate = torch.tensor(0.37, dtype=torch.float64)
+    with torch.no_grad():
+        new, mean_loss = train_step(chosen, parameters, text, rate)
+    torch.testing.assert_close(mean_loss, expected_loss.detach(), rtol=1e-12, atol=0)
+    assert new.keys() == parameters.keys()
+    for (key, before), gradient in zip(parameters.items(), gradients, strict=True):
+        assert gradient.abs().max() > 1e-6
+        torch.testing.assert_close(new[key], before - rate * gradient, rtol=1e-11, atol=1e-13)

@@ -1,0 +1,215 @@
+"""One suite over both trainers: what a `Trainer` must do, whatever runs it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gboard_sim.learning.model.graphs import shipped_graphs
+from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.learning.model.spec import layout, load_spec
+from gboard_sim.learning.text.packing import BOS, Batch, pack
+from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
+from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
+from gboard_sim.learning.trainers.trainer import Trainer, empty_carry
+
+VOCABULARY = 60
+TINY = load_spec("tiny")
+PUBLISHED = ["gboard-cifg", "mcmahan-lstm", "stackoverflow-lstm"]
+
+
+def onnx_trainer(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
+    return OnnxRuntimeTrainer(load_spec(name), vocabulary, shipped_graphs(name))
+
+
+def torch_trainer(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
+    return TorchTrainer(load_spec(name), vocabulary)
+
+
+def reference(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
+    return TorchTrainer(load_spec(name), vocabulary, dtype=torch.float64)
+
+
+MAKERS = {"onnxruntime": onnx_trainer, "torch": torch_trainer}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def make(request: pytest.FixtureRequest) -> Callable[..., Trainer]:
+    return MAKERS[request.param]
+
+
+@pytest.fixture(scope="module")
+def trainer(make: Callable[..., Trainer]) -> Trainer:
+    return make()
+
+
+def messages(
+    seed: int, lengths: list[int], lane: int = TINY.lane, words: int = VOCABULARY
+) -> Batch:
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(2, words, sum(lengths)).astype(np.int32)
+    return pack(tokens, np.array(lengths), lane)
+
+
+def start(name: str = "tiny", vocabulary: int = VOCABULARY) -> np.ndarray:
+    """Parameters of an order that makes every gate move."""
+    count = sum(t.size for t in layout(load_spec(name), vocabulary))
+    return (np.random.default_rng(9).standard_normal(count) * 0.1).astype(np.float32)
+
+
+def distance(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+@pytest.mark.parametrize("name", ["tiny", *PUBLISHED])
+def test_a_step_equals_the_float64_reference(make, name) -> None:
+    # A rate this large makes the new parameters all gradient, so their error is its error.
+    batch = messages(1, [4, 12, 7, 3, 20, 1], load_spec(name).lane)
+    before = start(name)
+    found = make(name).train(before, [batch], 1e4)
+    expected = reference(name).train(before, [batch], 1e4)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    for tensor in layout(load_spec(name), VOCABULARY):
+        step = expected.parameters[tensor.slice]
+        assert np.linalg.norm(step) > 3 * np.linalg.norm(before[tensor.slice])
+        assert distance(found.parameters[tensor.slice], step) < 1e-5, tensor.name
+
+
+def test_fifty_steps_drift_no_further_than_rounding(trainer) -> None:
+    batches = [messages(seed, [9, 12, 5, 8]) for seed in range(50)]
+    before = initial_parameters(TINY, VOCABULARY, 0)
+    found = trainer.train(before, batches, 0.5)
+    expected = reference().train(before, batches, 0.5)
+    drift = distance(found.parameters - before, expected.parameters - before)
+    assert found.steps == 50
+    assert drift < 5e-5  # of the whole movement; 1e-5 was measured for both trainers
+    assert found.loss == pytest.approx(expected.loss, rel=1e-5)
+
+
+def test_loss_falls_on_text_that_repeats(trainer) -> None:
+    batch = messages(3, [8] * 6)
+    first = trainer.train(initial_parameters(TINY, VOCABULARY, 0), [batch], 2.0)
+    later = trainer.train(first.parameters, [batch] * 300, 2.0)
+    last = trainer.train(later.parameters, [batch], 0.0)
+    assert first.loss == pytest.approx(np.log(VOCABULARY), abs=0.05)
+    assert last.loss < 0.5 * first.loss
+
+
+def test_a_rate_of_zero_changes_nothing_and_the_argument_is_never_written(trainer) -> None:
+    before = start()
+    kept = before.copy()
+    found = trainer.train(before, [messages(4, [5, 6]), messages(5, [7])], 0.0)
+    assert found.parameters.tobytes() == kept.tobytes() == before.tobytes()
+    trainer.train(before, [messages(4, [5, 6])], 1.0)
+    assert before.tobytes() == kept.tobytes()
+    assert (found.tokens, found.steps) == (18, 2)
+
+
+def test_no_batch_is_no_step(trainer) -> None:
+    found = trainer.train(start(), [], 1.0)
+    assert found.parameters.tobytes() == start().tobytes()
+    assert (found.tokens, found.steps) == (0, 0)
+    assert np.isnan(found.loss)
+
+
+def test_the_loss_is_the_mean_over_tokens_not_over_steps(trainer) -> None:
+    small, large = messages(6, [2]), messages(7, [10, 10, 10])
+    alone = [trainer.train(start(), [batch], 0.0).loss for batch in (small, large)]
+    both = trainer.train(start(), [small, large], 0.0).loss
+    assert both == pytest.approx((2 * alone[0] + 30 * alone[1]) / 32, rel=1e-6)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 7, 40])
+def test_any_number_of_lanes_runs(trainer, lanes) -> None:
+    batch = messages(lanes, [TINY.lane] * lanes)
+    found = trainer.train(start(), [batch], 1.0)
+    expected = reference().train(start(), [batch], 1.0)
+    assert distance(found.parameters, expected.parameters) < 1e-6
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=9), seed=st.integers(0, 99))
+def test_packed_training_equals_one_message_per_lane(trainer, lengths, seed) -> None:
+    packed = messages(seed, lengths)
+    padded = Batch(
+        inputs=np.full((len(lengths), TINY.lane), BOS, np.int32),
+        targets=np.full((len(lengths), TINY.lane), BOS, np.int32),
+        reset=np.zeros((len(lengths), TINY.lane), np.float32),
+        weight=np.zeros((len(lengths), TINY.lane), np.float32),
+        positions=packed.positions,
+    )
+    words = packed.targets.ravel()[packed.positions]
+    for row, (end, length) in enumerate(zip(np.cumsum(lengths), lengths, strict=True)):
+        message = words[end - length : end]
+        padded.inputs[row, :length] = [BOS, *message[:-1]]
+        padded.targets[row, :length] = message
+        padded.weight[row, :length] = 1.0
+    one = trainer.train(start(), [packed], 1e4)
+    other = trainer.train(start(), [padded], 1e4)
+    assert one.loss == pytest.approx(other.loss, rel=1e-6)
+    assert distance(one.parameters, other.parameters) < 1e-5
+
+
+def test_padding_plays_no_part(trainer) -> None:
+    batch = messages(8, [3, 5])
+    empty = np.flatnonzero(batch.weight.ravel() == 0)
+    noisy = messages(8, [3, 5])
+    noisy.inputs.ravel()[empty] = 17
+    noisy.targets.ravel()[empty] = 23
+    clean, other = (trainer.train(start(), [b], 1.0) for b in (batch, noisy))
+    assert clean.loss == pytest.approx(other.loss, rel=1e-7)
+    assert distance(other.parameters, clean.parameters) < 1e-6
+
+
+def test_a_reset_forgets_everything_before_it(trainer) -> None:
+    one, other = messages(9, [6, 6]), messages(9, [6, 6])
+    assert len(one.inputs) == 1
+    other.inputs[0, 1:6] = other.targets[0, :5] = 31
+    scored = [trainer.score(start(), batch) for batch in (one, other)]
+    np.testing.assert_array_equal(
+        scored[0].log_probability[0, 6:], scored[1].log_probability[0, 6:]
+    )
+    assert (scored[0].log_probability[0, 1:6] != scored[1].log_probability[0, 1:6]).all()
+
+
+def test_the_loss_is_minus_the_mean_score(trainer) -> None:
+    batch = messages(10, [5, 9, 12])
+    scores = trainer.score(start(), batch)
+    mean = scores.log_probability.ravel()[batch.positions].mean()
+    assert trainer.train(start(), [batch], 0.0).loss == pytest.approx(-mean, rel=1e-5)
+
+
+def test_one_token_at_a_time_scores_as_the_whole_message(trainer) -> None:
+    batch = messages(11, [12])
+    scores = trainer.score(start(), batch)
+    carry = empty_carry(TINY, 1)
+    for t in range(12):
+        made = trainer.predict(start(), batch.inputs[:, t].copy(), carry)
+        carry = made.carry
+        np.testing.assert_array_equal(made.top[0], scores.top[0, t])
+        known = np.flatnonzero(made.top[0] == batch.targets[0, t])
+        if len(known):
+            given_log = made.log_probability[0, known[0]]
+            assert given_log == pytest.approx(scores.log_probability[0, t], abs=1e-5)
+    assert (np.diff(made.log_probability) <= 0).all()
+
+
+def test_repeated_runs_give_the_same_bits(make) -> None:
+    batches = [messages(seed, [9, 12, 5, 8]) for seed in range(5)]
+    first, second = make(), make()
+    one = first.train(start(), batches, 0.5)
+    first.train(start(), batches[::-1], 0.7)  # what ran before must not matter
+    for again in (first.train(start(), batches, 0.5), second.train(start(), batches, 0.5)):
+        assert again.parameters.tobytes() == one.parameters.tobytes()
+        assert again.loss == one.loss
+
+
+@pytest.mark.parametrize("vocabulary", [7, 333])
+def test_one_graph_serves_any_vocabulary(make, vocabulary) -> None:
+    batch = messages(12, [4, 8], words=vocabulary)
+    found = make("tiny", vocabulary).train(start("tiny", vocabulary), [batch], 1.0)
+    expected = reference("tiny", vocabulary).train(start("tiny", vocabulary), [batch], 1.0)
+    assert distance(found.parameters, expected.parameters) < 1e-6
