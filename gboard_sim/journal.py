@@ -10,7 +10,6 @@ with a running digest instead of being written again, which proves that the flee
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
@@ -156,10 +155,6 @@ class Journal:
         for name, schema in SCHEMAS.items():
             parts = (read_table(path) for path in self._paths(name))
             _write(target / f"{name}.parquet", schema, parts)
-
-    def discard(self) -> None:
-        """Remove the parts, which a run that has ended needs no more."""
-        shutil.rmtree(self._folder)
 
     def _differs(self, name: str) -> RunDirectoryError:
         return RunDirectoryError(

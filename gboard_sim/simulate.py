@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from gboard_sim import artefacts, experiment_file, provenance, world
 from gboard_sim.checkpoint import Checkpoint
-from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import (
     CatalogueError,
     CorpusError,
@@ -24,26 +23,18 @@ from gboard_sim.errors import (
 )
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
-from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
+from gboard_sim.fleet.recorded_learner import JournaledLearner
 from gboard_sim.fleet.simulation import FleetEnd, simulate
-from gboard_sim.journal import Journal, read_measures, read_outcomes
-from gboard_sim.learning.evaluation.evaluation import Scoring
-from gboard_sim.learning.learner import FederatedLearner
-from gboard_sim.learning.learner_state import LearnerState
-from gboard_sim.learning.model.graphs import find_graphs
-from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.journal import Journal
 from gboard_sim.learning.model.spec import flop_per_token, parameter_count
-from gboard_sim.learning.pool import Pool, ProcessPool
-from gboard_sim.learning.pretraining import pretrained
-from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.stopping import StopRules
-from gboard_sim.learning.text.prepared import PreparedText, prepare
+from gboard_sim.learning.pool import ProcessPool
+from gboard_sim.learning.text.prepared import prepare
 from gboard_sim.learning.verdict import judge
-from gboard_sim.learning.workshop import Workshop
+from gboard_sim.learning_half import model_bytes, open_learner, open_workshop, replayed
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, most_payloads
 from gboard_sim.progress import Teller, Watch
-from gboard_sim.records import Learner, LocalWork
+from gboard_sim.protocols import Learner
 from gboard_sim.runlog import RunDirectory, unused
 from gboard_sim.summary import Learnt, fleet_facts, summarise
 from gboard_sim.world import World
@@ -130,7 +121,7 @@ def run_fleet(
         _begin(directory, experiment)
         size = made.spec.vocabulary
         typing = plausible_typing(experiment.fleet.phones, experiment.run.days, experiment.run.seed)
-        learner = FakeLearner(typing, _model_bytes(made, size))
+        learner = FakeLearner(typing, model_bytes(made, size))
         journal = Journal(directory / "journal")
         seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
@@ -194,14 +185,14 @@ def _carry_out(
         )
         if checkpoint is None:
             _begin(directory, experiment)
-        workshop = _workshop(made, text, directory, Path(scratch))
+        workshop = open_workshop(made, text, directory, Path(scratch))
         workers = experiment.run.workers or cpu_count() or 1
         pool = ProcessPool(workshop, workers)
         stack.callback(pool.close)
         journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
-        learner = _learner(made, text, directory, workshop, pool, journal, checkpoint)
+        learner = open_learner(made, text, directory, workshop, pool, journal, checkpoint)
         teller.watch_recall(lambda: learner.recall_at_3)
-        seam = JournaledLearner(_replayed(learner, journal, checkpoint), journal)
+        seam = JournaledLearner(replayed(learner, journal, checkpoint), journal)
         with meter.timing("fleet"):
             end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
             learner.finish()
@@ -237,84 +228,6 @@ def _carry_out(
         finished = _end(directory, made, meter, end, learnt)
         _clean(directory)
         return finished
-
-
-def _replayed(
-    learner: FederatedLearner, journal: Journal, checkpoint: Checkpoint | None
-) -> Learner:
-    """The learner as the fleet meets it: behind the recorded answers where a run is resumed."""
-    if checkpoint is None:
-        return learner
-    answers = journal.table("answers")
-    return RecordedLearner(
-        read_outcomes(answers), read_measures(answers), until=learner.state.version, then=learner
-    )
-
-
-def _workshop(made: World, text: PreparedText, directory: RunDirectory, scratch: Path) -> Workshop:
-    """What every worker needs; private text goes to a scratch folder, never to the directory."""
-    text.store.save(scratch / "text")
-    return Workshop(
-        spec=made.spec,
-        vocabulary=text.vocabulary,
-        word_ids=text.word_ids,
-        graphs=find_graphs(made.spec, directory / "graphs"),
-        trainer_name=made.experiment.training.trainer,
-        text=scratch / "text",
-        snapshots=Snapshots(directory / "checkpoints" / "versions"),
-        codec=made.codec,
-        mechanism=made.mechanism,
-        seed=made.experiment.run.seed,
-    )
-
-
-def _learner(
-    made: World,
-    text: PreparedText,
-    directory: RunDirectory,
-    workshop: Workshop,
-    pool: Pool,
-    journal: Journal,
-    checkpoint: Checkpoint | None,
-) -> FederatedLearner:
-    """The learner, from version 0 or from a checkpoint."""
-    settings = made.experiment
-    snapshots = workshop.snapshots
-    if checkpoint is None:
-        first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
-        snapshots.write(0, first)
-        if settings.training.pretraining is not None:
-            plan = settings.training.pretraining
-            local = LocalWork(plan.epochs, None, plan.batch_size, plan.learning_rate)
-            snapshots.write(0, pretrained(pool, local))
-        state = LearnerState(0, 0, made.optimizer.init(snapshots.read(0)))
-    else:
-        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
-    validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
-
-    def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
-        snapshots.forget_before(state.oldest_version)
-
-    return FederatedLearner(
-        typing=text.typing,
-        model_bytes=_model_bytes(made, workshop.tokens),
-        codec_is_measured=made.codec.size == "measured",
-        pool=pool,
-        snapshots=snapshots,
-        optimizer=made.optimizer,
-        server_rate=made.server_rate,
-        mechanism=made.mechanism,
-        validation=lambda version: Scoring(validation, version),
-        evaluate_every=settings.evaluation.every,
-        stop_rules=StopRules(
-            settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain
-        ),
-        journal=journal,
-        checkpoint_every=settings.run.checkpoint_every,
-        checkpoint=save,
-        state=state,
-    )
 
 
 def _run_fleet(
@@ -366,8 +279,3 @@ def _end(
     summary = summarise(directory, made, meter, end, learnt, ledger)
     directory.write_json("summary.json", summary)
     return Run(directory, summary)
-
-
-def _model_bytes(made: World, tokens: int) -> int:
-    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
-    return Fp32().payload_bytes(parameter_count(made.spec, tokens))

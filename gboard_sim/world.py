@@ -18,7 +18,7 @@ from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim, local_gaussian_claim
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
-from gboard_sim.records import Codec, Mechanism, Schedule
+from gboard_sim.protocols import Codec, Mechanism, Schedule
 
 MINIMUM_SHARE = 0.8
 """Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""

@@ -8,9 +8,13 @@ import pytest
 ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "journal", "machine",
-    "progress", "provenance", "records", "rotation", "runlog", "seeds", "tables", "units",
+    "progress", "protocols", "provenance", "records", "rotation", "runlog", "seeds", "tables",
+    "units",
 }  # fmt: skip
-JOINS = {"artefacts", "audit", "export", "registry", "simulate", "summary", "sweep", "world"}
+JOINS = {
+    "artefacts", "audit", "export", "learning_half", "registry", "simulate", "summary", "sweep",
+    "world",
+}  # fmt: skip
 PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
 MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
     "fleet": ({"fleet"}, {"simpy"}),

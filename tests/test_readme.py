@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_ci_runs_the_two_commands_as_printed():
 
 
 def test_the_transcript_has_the_lines_that_a_run_prints(smoke_path):
-    command = ["gboard-sim", "report", str(smoke_path)]
+    command = [sys.executable, "-m", "gboard_sim", "report", str(smoke_path)]
     assert subprocess.run(command, check=True, capture_output=True).stdout
     # The transcript is one that a run really printed; here its labels are held to the code.
     labels = re.findall(r'yield "([^"]+)"', (ROOT / "gboard_sim/cli.py").read_text())

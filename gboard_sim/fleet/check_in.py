@@ -8,7 +8,8 @@ from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.work import Work
-from gboard_sim.records import Flags, Floats, Ints, Schedule
+from gboard_sim.protocols import Schedule
+from gboard_sim.records import Flags, Floats, Ints
 
 _MOST_ACTS = 4096  # acts worth sorting when a selection may need only the first few (assumed)
 

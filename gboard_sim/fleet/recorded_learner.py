@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from gboard_sim.journal import Journal
-from gboard_sim.records import Answer, Attempt, Cohort, Learner, Measure, Outcome
+from gboard_sim.protocols import Learner
+from gboard_sim.records import Answer, Attempt, Cohort, Measure, Outcome
 
 
 class JournaledLearner:

@@ -10,17 +10,8 @@ from gboard_sim.fleet.rules import RoundRules, Weights
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import Batch, SessionDesk
 from gboard_sim.fleet.work import Work
-from gboard_sim.records import (
-    Attempt,
-    Codec,
-    Dropout,
-    Flags,
-    Floats,
-    Ints,
-    Learner,
-    Stint,
-    Upload,
-)
+from gboard_sim.protocols import Codec, Learner
+from gboard_sim.records import Attempt, Dropout, Flags, Floats, Ints, Stint, Upload
 
 
 @dataclass(frozen=True, slots=True)

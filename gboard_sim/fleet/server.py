@@ -19,7 +19,8 @@ from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.fleet.work import Work
-from gboard_sim.records import Cohort, Dropout, Floats, Ints, Learner, Outcome
+from gboard_sim.protocols import Learner
+from gboard_sim.records import Cohort, Dropout, Floats, Ints, Outcome
 from gboard_sim.units import BYTES_PER_MB, DAY_S
 
 Steps = Generator[simpy.Event, Any, None]

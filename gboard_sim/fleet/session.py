@@ -10,7 +10,8 @@ from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.pricing import DOWNLOAD, TRAIN, UPLOAD, Draws, Priced, price, shapes
 from gboard_sim.fleet.work import Work
-from gboard_sim.records import Flags, Floats, Ints, Learner
+from gboard_sim.protocols import Learner
+from gboard_sim.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

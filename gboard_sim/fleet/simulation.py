@@ -18,7 +18,8 @@ from gboard_sim.fleet.server import Server
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
-from gboard_sim.records import Codec, Floats, Ints, Learner, Schedule, Sessions
+from gboard_sim.protocols import Codec, Learner, Schedule
+from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 
 _STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from gboard_sim.records import Floats, Ints, LocalWork, Schedule, Typing
+from gboard_sim.protocols import Schedule
+from gboard_sim.records import Floats, Ints, LocalWork, Typing
 
 _NO_CAP = np.iinfo(np.int64).max
 _EPOCHS, _STEPS, _BATCH, _CAP = range(4)

@@ -23,16 +23,8 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.records import (
-    Answer,
-    Attempt,
-    Cohort,
-    Ints,
-    Measure,
-    Mechanism,
-    Outcome,
-    Typing,
-)
+from gboard_sim.protocols import Mechanism
+from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
 
 
 @dataclass(frozen=True, slots=True)

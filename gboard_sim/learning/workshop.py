@@ -18,7 +18,7 @@ from gboard_sim.learning.text.store import RowSet, TextRows, open_rows
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
-from gboard_sim.records import Codec, Mechanism
+from gboard_sim.protocols import Codec, Mechanism
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def word_places(rows):
 
 
 @pytest.mark.parametrize("flat_from", [0, 100])  # 0: every context is bounded as a flat one
-@pytest.mark.parametrize("scale", [0.0, 0.1, 0.4, 1.0])
+@pytest.mark.parametrize("scale", [0.0, 0.1, 0.4])
 def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from):
     monkeypatch.setattr(piece_word_scorer, "_FLAT", flat_from)
     parameters = world.random_parameters(scale)
@@ -170,7 +170,7 @@ def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from
     assert len(found.logprob) == len(places) >= 10
     for nth, (context, typed) in enumerate(places):
         scores = brute.scores(context, [*brute.listed, typed])
-        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-4)
+        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-5)
         listed = scores[:-1]
         best = np.argsort(-listed, kind="stable")[: SHOWN + 1]
         shown = [world.vocabulary.words.index(world.lexicon[w]) for w in found.shown[nth]]
@@ -187,7 +187,7 @@ def test_a_bpe_tokenizer_is_scored_by_the_same_definition():
     brute = Enumeration(world, parameters)
     for nth, (context, typed) in enumerate(positions(world.rows, [0, 1], TINY.lane)):
         scores = brute.scores(context, [*brute.listed, typed])
-        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-4)
+        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-5)
         best = [world.word_ids[w] for w in np.argsort(-scores[:-1], kind="stable")[:SHOWN]]
         assert found.shown[nth].tolist() == best
 

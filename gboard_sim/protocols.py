@@ -1,0 +1,130 @@
+"""What the records of the seam pass between: the learner, and what both halves are handed.
+
+Schedules, codecs and mechanisms reach the fleet and the learning half as arguments of these types,
+so that neither imports `communication` or `privacy`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Flags,
+    Ints,
+    LocalWork,
+    Measure,
+    Outcome,
+    PrivacyEvent,
+    Typing,
+    Vector,
+)
+
+
+class Learner(Protocol):
+    """The learning half as the fleet sees it.
+
+    `answers` names what depends on weights; for the rest the fleet need not wait.
+    """
+
+    answers: frozenset[Answer]
+
+    def typing(self) -> Typing:
+        """Who typed how much, when."""
+        ...
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def expect(self, attempts: Sequence[Attempt]) -> None:
+        """A hint that these may be measured or used; may train ahead, in batches."""
+        ...
+
+    def measure(self, attempt: Attempt) -> Measure:
+        """Train the attempt and measure it; waits. Asked only for what `answers` names."""
+        ...
+
+    def step(self, cohort: Cohort) -> None:
+        """Hand over a closed cohort; does not wait."""
+        ...
+
+    def outcome(self, version: int) -> Outcome:
+        """What came of the step that made `version`; waits."""
+        ...
+
+
+class Schedule(Protocol):
+    """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`)."""
+
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
+
+    @property
+    def keeps_unsent(self) -> bool:
+        """Whether a phone that was turned away, late or interrupted keeps its training."""
+        ...
+
+    @property
+    def max_age(self) -> int | None:
+        """Versions after which kept training is thrown away; None is never."""
+        ...
+
+    def uploads(self, stints: Ints) -> Flags:
+        """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
+        ...
+
+    def local(self, version: int) -> tuple[LocalWork, ...]:
+        """The local work of each phone class in a cycle that starts from `version`."""
+        ...
+
+
+class Codec(Protocol):
+    """How an update becomes bytes, and back."""
+
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
+
+    @property
+    def size(self) -> Literal["fixed", "measured"]:
+        """`fixed` when it follows from the number of parameters, else `measured`."""
+        ...
+
+    def payload_bytes(self, parameters: int) -> int:
+        """Size of the encoding of `parameters` numbers, header included (fixed codecs)."""
+        ...
+
+    def encode(self, update: Vector) -> bytes:
+        """The bytes that leave the sender."""
+        ...
+
+    def decode(self, payload: bytes) -> Vector:
+        """The update that the receiver reads. Raises ValueError on a damaged payload."""
+        ...
+
+
+class Mechanism(Protocol):
+    """What makes an update private before it is encoded."""
+
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
+
+    @property
+    def trusts(self) -> Literal["phone", "server"]:
+        """Who sees the update without noise: `phone` (local privacy) or `server`."""
+        ...
+
+    def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
+        """The update as it leaves the phone; the noise is keyed by the phone's own count."""
+        ...
+
+    def event(self, version: int, releases: int) -> PrivacyEvent | None:
+        """The ledger's entry for a step, or None where nothing is claimed."""
+        ...
