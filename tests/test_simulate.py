@@ -29,10 +29,11 @@ def facts(path: Path) -> dict:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """Everything in a run directory that must not depend on the machine."""
+    """Everything that a run writes and that must not depend on the machine or its workers."""
     depends = {"summary.json", "report.html", "experiment.toml"}
     found = {p.relative_to(path).as_posix(): p for p in path.rglob("*") if p.is_file()}
-    return {name: p.read_bytes() for name, p in found.items() if p.name not in depends}
+    kept = (n for n in found if n not in depends and not n.startswith("figures/"))
+    return {name: found[name].read_bytes() for name in kept}
 
 
 def start(out: Path, *more: str) -> subprocess.Popen:

@@ -156,13 +156,13 @@ class FlatBound:
     some piece. With n_S of V pieces beginning a word and logits z,
 
         log B = log sum_S exp(z) - log sum exp(z)
-             <= log n_S + mean_S z + R^2 / 8 - log V - mean z,
+             <= log n_S + mean_S z + log ((b^2 exp(-v/b) + v exp(b)) / (b^2 + v)) - log V - mean z
 
-    the second sum by Jensen's inequality, the first by Hoeffding's lemma (1963, JASA 58), where z
-    spans at most R over S. A piece's log-probability is at most its own z - log V - mean z. Means
-    are one dot product with the state, and no z is further from its mean than the rows' radius
-    times the state's norm. The bound is close where z is nearly constant, as before training:
-    there a search without it would open every piece.
+    where z has the variance v over S and is at most b above its mean there (Bennett 1962, JASA 57);
+    the second sum is by Jensen's inequality. A piece's log-probability is at most its own
+    z - log V - mean z. Means are a dot product with the state, v is a quadratic form of it, and no
+    z is further from its mean than the rows' radius times the state's norm. The bound is close
+    where z varies little, as before training: there a search without it would open every piece.
     """
 
     def __init__(self, model: NumpyModel, begins_word: Flags) -> None:
@@ -170,18 +170,26 @@ class FlatBound:
         centre, middle = rows.mean(axis=0), model.output.mean(axis=0)
         self._share = np.log(begins_word.mean()) + float(bias.mean() - model.output_bias.mean())
         self._lean = centre - middle
-        self._diameter = 2 * np.linalg.norm(rows - centre, axis=1).max()
-        self._bias_range = bias.max() - bias.min()
+        # Columns: the rows, then the bias, which meets a feature that is always 1.
+        away = np.concatenate([rows - centre, (bias - bias.mean())[:, None]], axis=1)
+        self._covariance = away.T @ away / len(away)
+        self._radius_inside = np.linalg.norm(rows - centre, axis=1).max()
+        self._bias_inside = bias.max() - bias.mean()
         self._radius = np.linalg.norm(model.output - middle, axis=1).max()
-        self._most_bias = model.output_bias.max() - model.output_bias.mean()
+        self._bias = model.output_bias.max() - model.output_bias.mean()
         self._log_size = np.log(len(begins_word))
 
     def after(self, features: Activations) -> Floats:
         """The bound after states of some features. Shape [B]."""
         norm = np.linalg.norm(features, axis=1).astype(np.float64)
-        span = self._diameter * norm + self._bias_range
-        ends = self._share + features @ self._lean + span**2 / 8
-        goes_on = self._radius * norm + self._most_bias - self._log_size
+        with_bias = np.concatenate([features, np.ones_like(features[:, :1])], axis=1)
+        variance = ((with_bias @ self._covariance) * with_bias).sum(axis=1, dtype=np.float64)
+        # The inequality grows with v and with b, so the least of them may be above 0.
+        v = np.maximum(variance, _LEAST)
+        b = np.maximum(self._radius_inside * norm + self._bias_inside, np.sqrt(_LEAST))
+        swell = np.logaddexp(2 * np.log(b) - v / b, np.log(v) + b) - np.log(b**2 + v)
+        ends = self._share + features @ self._lean + swell
+        goes_on = self._radius * norm + self._bias - self._log_size
         bound: Floats = np.minimum(np.maximum(ends, goes_on), 0.0)
         return bound
 
