@@ -47,8 +47,9 @@ def load(
                 f"{path}: no variant {variant!r}; there are: {', '.join(variants) or 'none'}"
             )
         changes = {k: v for k, v in variants[variant].items() if k != "description"}
+        name = tree.pop("name", path.stem)
         tree = merge(tree, changes)
-        tree["name"] = f"{tree.get('name', path.stem)}-{variant}"
+        tree["name"] = f"{name}-{variant}"
     pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parse, overrides)
     for key, value in pairs:
         tree = merge(tree, _nest(key, value))
@@ -100,12 +101,13 @@ def dump(experiment: Experiment) -> str:
 
 
 def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`tree` with `changes` laid over it, table by table; `epochs` and `steps` displace each other.
+    """`tree` with `changes` laid over it, table by table.
 
-    A table that sets one way of saying how much a phone trains drops the other, so that a variant
-    may turn epochs into steps.
+    A table that takes another `name`, such as another schedule, loses the options of the old one;
+    and `epochs` and `steps` displace each other, so that a variant may turn one into the other.
     """
-    merged = dict(tree)
+    renamed = "name" in changes and "name" in tree and changes["name"] != tree["name"]
+    merged = {} if renamed else dict(tree)
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
         if one in changes and other not in changes:
             merged.pop(other, None)

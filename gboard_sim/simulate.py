@@ -36,7 +36,7 @@ from gboard_sim.privacy.ledger import Ledger, most_payloads
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner
 from gboard_sim.runlog import RunDirectory, unused
-from gboard_sim.summary import Learnt, fleet_facts, summarise
+from gboard_sim.summary import Learnt, fleet_facts, plain, summarise
 from gboard_sim.world import World
 
 
@@ -99,7 +99,10 @@ def resume(path: Path | str, *, workers: int | None = None, watch: Watch | None 
     directory = RunDirectory.open(Path(path), whole=False)
     if (directory / "summary.json").exists():
         _clean(directory)
-        raise RunDirectoryError(f"{path}: the run has ended already; read its summary.json")
+        raise RunDirectoryError(
+            f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
+        )
+    _same_makers(directory)
     experiment = experiment_file.load(directory / "experiment.toml")
     if workers is not None:
         experiment = experiment.model_copy(
@@ -118,9 +121,14 @@ def run_fleet(
     directory = _place(experiment, out)
     with _fresh(directory), MachineMeter() as meter:
         made = world.build(experiment)
-        _begin(directory, experiment)
-        size = made.spec.vocabulary
-        typing = plausible_typing(experiment.fleet.phones, experiment.run.days, experiment.run.seed)
+        _begin(directory, experiment, "fleet")
+        size = experiment.text.vocabulary
+        typing = plausible_typing(
+            experiment.fleet.phones,
+            experiment.run.days,
+            experiment.run.seed,
+            cache_rows=experiment.text.cache_rows,
+        )
         learner = FakeLearner(typing, model_bytes(made, size))
         journal = Journal(directory / "journal")
         seam = JournaledLearner(learner, journal, versions=True)
@@ -141,12 +149,31 @@ def _place(experiment: Experiment, out: Path | str | None) -> RunDirectory:
 
 @contextmanager
 def _fresh(directory: RunDirectory) -> Iterator[None]:
-    """Removes what a run wrote that turned out not to be possible."""
+    """Removes what a run wrote that turned out not to be possible before its first checkpoint."""
     try:
         yield
     except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
-        shutil.rmtree(directory.path)
+        if Checkpoint.load(directory) is None:
+            shutil.rmtree(directory.path)
         raise
+
+
+def _same_makers(directory: RunDirectory) -> None:
+    """Refuses to resume what is no learning run, or what other libraries began.
+
+    Raises:
+        RunDirectoryError: Names what differs; the rest of the run would have other bits.
+    """
+    began, now = directory.read_json("provenance.json"), provenance.facts()
+    if began.get("kind") != "run":
+        raise RunDirectoryError(f"{directory.path}: a run of the fleet alone; start it again")
+    there, here = began.get("libraries", {}), now["libraries"]
+    for name in sorted({*there, *here}):
+        if there.get(name) != here.get(name):
+            raise RunDirectoryError(
+                f"{directory.path}: provenance.json: {name} = {there.get(name)!r}, here "
+                f"{here.get(name)!r}; install what began the run, or start a new one"
+            )
 
 
 def _clean(directory: RunDirectory) -> None:
@@ -155,10 +182,10 @@ def _clean(directory: RunDirectory) -> None:
         shutil.rmtree(directory / name, ignore_errors=True)
 
 
-def _begin(directory: RunDirectory, experiment: Experiment) -> None:
+def _begin(directory: RunDirectory, experiment: Experiment, kind: str) -> None:
     """Write what a resumed run needs first."""
     directory.write_text("experiment.toml", experiment_file.dump(experiment))
-    directory.write_json("provenance.json", provenance.facts())
+    directory.write_json("provenance.json", {"kind": kind, **provenance.facts()})
 
 
 def _carry_out(
@@ -184,7 +211,7 @@ def _carry_out(
             seed=experiment.run.seed,
         )
         if checkpoint is None:
-            _begin(directory, experiment)
+            _begin(directory, experiment, "run")
         workshop = open_workshop(made, text, directory, Path(scratch))
         workers = experiment.run.workers or cpu_count() or 1
         pool = ProcessPool(workshop, workers)
@@ -196,6 +223,7 @@ def _carry_out(
         with meter.timing("fleet"):
             end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
             learner.finish()
+            waited_s = learner.waited_s
         teller.tell("judging the last version")
         verdict = judge(
             text,
@@ -224,6 +252,7 @@ def _carry_out(
             learner=learner,
             verdict=verdict,
             workers=workers,
+            waited_s=waited_s,
         )
         finished = _end(directory, made, meter, end, learnt)
         _clean(directory)
@@ -275,7 +304,7 @@ def _end(
             if (event := made.mechanism.event(row["version"], row["uploads"])) is not None
         )
         ledger = Ledger(made.claim, events, most)
-        directory.write_json("ledger.json", ledger.document())
+        directory.write_json("ledger.json", plain(ledger.document()))
     summary = summarise(directory, made, meter, end, learnt, ledger)
     directory.write_json("summary.json", summary)
     return Run(directory, summary)

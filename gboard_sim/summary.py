@@ -20,7 +20,7 @@
 | `ngram_recall_at_3`, `ngram_order` | tuned Kneser-Ney on public text and what had been typed |
 | `ngram_public_recall_at_3` | the same on public text alone |
 | `ceiling_recall_at_3`, `ceiling_share` | the best possible on synthetic text; the model's share |
-| `uplink_bytes`, `downlink_bytes` | every byte that left, or reached, a phone |
+| `uplink_bytes`, `downlink_bytes` | bytes of payloads sent, whole or broken off; of models |
 | `uplink_bytes_by_purpose` | used, late or rejected, and broken-off uploads |
 | `uplink_bytes_per_phone_mean` | over all phones |
 | `downlink_bytes_per_phone_mean` | over all phones |
@@ -33,6 +33,7 @@
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
+| `privacy_warnings` | what a reader of the claim should be told, such as too large a delta |
 | `parameters_sha256` | of the last version, float32, little-endian |
 | `machine` | exactly what depends on the machine, below |
 
@@ -69,6 +70,7 @@ class Learnt:
         learner: The finished learner.
         verdict: Its last judgement.
         workers: Worker processes.
+        waited_s: Wall seconds that the fleet waited for the learner.
     """
 
     tokens: int
@@ -77,6 +79,7 @@ class Learnt:
     learner: FederatedLearner
     verdict: Verdict
     workers: int
+    waited_s: float
 
 
 def summarise(
@@ -88,14 +91,14 @@ def summarise(
     ledger: Ledger | None,
 ) -> dict[str, Any]:
     """The summary; what was not learned or claimed is null."""
-    summary: dict[str, Any] = _plain(
+    summary: dict[str, Any] = plain(
         {
             "schema": SCHEMA,
             "experiment": made.experiment.name,
             "seed": made.experiment.run.seed,
             **_learning(made, learnt),
             **_fleet(directory, end),
-            **_privacy(ledger),
+            **_privacy(ledger, len(end.participations)),
             "machine": _machine(meter, learnt),
         }
     )
@@ -221,7 +224,7 @@ def _purpose(shape: str) -> str:
     return {"^": "used", "#": "unused"}.get(shape[-1], "broken_off")
 
 
-def _privacy(ledger: Ledger | None) -> dict[str, Any]:
+def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
     claim = ledger and ledger.claim
     return {
         "epsilon_policy": ledger and ledger.epsilon_policy(),
@@ -230,11 +233,12 @@ def _privacy(ledger: Ledger | None) -> dict[str, Any]:
         "privacy_relation": claim and claim.relation,
         "privacy_delta": claim and claim.delta,
         "privacy_trusted": claim and claim.trusted,
+        "privacy_warnings": list(claim.warnings(phones)) if claim else [],
     }
 
 
 def _machine(meter: MachineMeter, learnt: Learnt | None) -> dict[str, Any]:
-    waited = learnt.learner.waited_s if learnt else 0.0
+    waited = learnt.waited_s if learnt else 0.0
     return {
         "wall_s": round(meter.wall_s, 3),
         "fleet_wall_s": round(meter.seconds.get("fleet", 0.0) - waited, 3),
@@ -244,10 +248,10 @@ def _machine(meter: MachineMeter, learnt: Learnt | None) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON has no NaN and no infinity: NaN becomes null, infinity the string `infinity`."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, float) and math.isinf(value):

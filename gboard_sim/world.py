@@ -17,7 +17,7 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim, local_gaussian_claim
-from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
+from gboard_sim.privacy.mechanisms import MECHANISMS, LocalGaussian, NoMechanism
 from gboard_sim.protocols import Codec, Mechanism, Schedule
 
 MINIMUM_SHARE = 0.8
@@ -63,7 +63,7 @@ def build(experiment: Experiment) -> World:
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, CODECS)
-    _known("privacy.mechanism", experiment.privacy.mechanism, ("none", "local_gaussian"))
+    _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
     _known("server.optimizer", experiment.server.optimizer, OPTIMIZERS)
     compatibility.check(
         experiment.schedule.name,

@@ -45,7 +45,7 @@ def test_ci_runs_the_two_commands_as_printed():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     for command in ("pip install . && gboard-sim run", "pip install '.[test]' && pytest"):
         assert f"\n{command}\n" in README
-        assert command in script
+        assert f"\n{command}\n" in script
 
 
 def test_the_transcript_has_the_lines_that_a_run_prints(smoke_path):

@@ -99,6 +99,22 @@ def test_the_bits_do_not_depend_on_workers_or_lookahead(smoke_path, tmp_path, ov
     assert files(again.directory.path) == files(smoke_path)
 
 
+def test_cohorts_of_several_chunks_have_the_same_bits_over_workers(tmp_path):
+    more = ["protocol.goal=20", "run.versions=4", "fleet.phones=80"]
+    made = [
+        gboard_sim.run(gboard_sim.load("smoke", overrides=[*more, f"run.workers={n}"]), out=out)
+        for n, out in ((1, tmp_path / "one"), (3, tmp_path / "three"))
+    ]
+    assert made[0].table("versions")["uploads"].to_pylist()[0] > 8
+    assert files(tmp_path / "one") == files(tmp_path / "three")
+
+
+def test_a_fleet_learns_more_than_how_frequent_words_are(tmp_path):
+    example = Path(__file__).parents[1] / "notebooks/first_round/experiment.toml"
+    run = gboard_sim.run(gboard_sim.load(example), out=tmp_path / "run")
+    assert run.summary["recall_at_3"] > 1.5 * run.summary["unigram_recall_at_3"]
+
+
 @pytest.mark.parametrize("checkpoints", [0, 1, 2])
 def test_a_killed_run_resumes_to_the_same_bits(smoke_path, tmp_path, checkpoints):
     out = tmp_path / "run"
@@ -192,7 +208,7 @@ def test_the_fleet_alone_needs_no_learning_and_says_so(tmp_path):
         (["fleet.mix=nothing"], Exception, "no entry 'nothing'"),
         (["server.optimizer=sgd"], ExperimentError, "server.optimizer = 'sgd'"),
         (["server.options.speed=1"], ExperimentError, "speed"),
-        (["schedule.name=fixed"], ExperimentError, "no option 'k'"),
+        (["schedule.name=fixed", "schedule.k=2"], ExperimentError, "no option 'k'"),
         (["codec.name=gzip"], ExperimentError, "codec.name = 'gzip'"),
         (["text.source=/nowhere.jsonl"], CorpusError, "/nowhere.jsonl"),
         (["training.learning_rate=1e30"], ExperimentError, "training.learning_rate"),
@@ -225,3 +241,16 @@ def test_a_directory_that_is_taken_or_foreign_is_refused(smoke, smoke_path, tmp_
         simulate.resume(smoke_path)
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         simulate.resume(tmp_path)
+
+
+def test_what_another_library_or_command_began_is_not_resumed(tmp_path):
+    simulate.run_fleet(gboard_sim.load("smoke"), out=tmp_path / "run")
+    (tmp_path / "run/summary.json").unlink()
+    with pytest.raises(RunDirectoryError, match="fleet alone"):
+        simulate.resume(tmp_path / "run")
+    path = tmp_path / "run/provenance.json"
+    facts = json.loads(path.read_text())
+    facts["kind"], facts["libraries"]["onnxruntime"] = "run", "0.1"
+    path.write_text(json.dumps(facts))
+    with pytest.raises(RunDirectoryError, match=r"onnxruntime = '0\.1'"):
+        simulate.resume(tmp_path / "run")

@@ -50,8 +50,8 @@ ENTRIES = (
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
     ),
-    # Both schedules go by the calendar and not by the text, so silence says nothing; both codecs
-    # act on an update that carries its noise already, and what acts on it later costs no privacy.
+    # Whether and when a phone takes part counts as public (`privacy.claim.LEAVES_PHONE`), and no
+    # schedule here looks at weights; both codecs act on an update that carries its noise already.
     Entry(
         schedules=("fixed", "every_kth"),
         codecs=("fp32", "fp16"),

@@ -84,7 +84,8 @@ class Phones:
             self.leave_window(early[at_s >= self.window_end_s[early]])
 
     def retire(self, phone: Ints) -> None:
-        """Phones at their cap: they never come back."""
+        """Phones at their cap: they never come back, and keep nothing."""
+        self.reset(phone)
         self.capped[phone] = True
         self.act_s[phone] = np.inf
         self.then_start_s[phone] = np.inf

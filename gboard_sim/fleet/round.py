@@ -201,9 +201,16 @@ class RoundDesk:
         return payload
 
     def _weight(self, upload: Upload) -> float:
-        """An upload's weight: 1, or the messages or tokens that it was trained on."""
+        """An upload's weight: 1, or the messages or tokens that its stints went through."""
         if self._weights == "uniform":
             return 1.0
         if self._weights == "tokens":
             return float(sum(stint.tokens for stint in upload.stints))
-        return float(sum(stint.rows[1] - stint.rows[0] for stint in upload.stints))
+        return float(sum(_messages(stint) for stint in upload.stints))
+
+
+def _messages(stint: Stint) -> int:
+    """Messages that a stint's steps went through, each as often as it came up."""
+    if stint.local.steps is not None:
+        return stint.local.steps * stint.local.batch_size
+    return (stint.rows[1] - stint.rows[0]) * (stint.local.epochs or 0)

@@ -90,6 +90,7 @@ class _Process:
                 pass_fds=[far.fileno()],
                 env=os.environ | _ONE_THREAD | {"PYTHONPATH": places},
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # what kills the run's group leaves them time to tidy up
             )
         far.close()
         with suppress(OSError):  # one that died already is replaced when it gets a job

@@ -26,7 +26,7 @@ class Ledger:
 
     Attributes:
         claim: What was promised before the run.
-        events: Every mechanism that ran, in order.
+        events: The mechanism that ran for each version, over the payloads that it used.
         most_payloads: The most payloads that left any one phone, by the session log.
     """
 

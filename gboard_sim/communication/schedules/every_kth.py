@@ -20,7 +20,8 @@ class EveryKth:
         work: How much each class of phone trains in one window.
         k: Windows in a cycle.
         max_age: Versions for which a phone that was turned away, late or interrupted keeps its
-            training; 0 keeps none, None has no limit.
+            training; 0 keeps none, None has no limit. It limits retries, not a cycle's first
+            upload, which may be older where windows are far apart.
         name: Its name in experiment files.
 
     Raises:

@@ -184,7 +184,7 @@ class FlatBound:
         norm = np.linalg.norm(features, axis=1).astype(np.float64)
         with_bias = np.concatenate([features, np.ones_like(features[:, :1])], axis=1)
         variance = ((with_bias @ self._covariance) * with_bias).sum(axis=1, dtype=np.float64)
-        # The inequality grows with v and with b, so the least of them may be above 0.
+        # The inequality holds for any larger v and b too: neither is let fall to 0.
         v = np.maximum(variance, _LEAST)
         b = np.maximum(self._radius_inside * norm + self._bias_inside, np.sqrt(_LEAST))
         swell = np.logaddexp(2 * np.log(b) - v / b, np.log(v) + b) - np.log(b**2 + v)

@@ -19,7 +19,7 @@ from gboard_sim.learning.text.packing import Batch
 from gboard_sim.learning.text.store import tokenize
 from gboard_sim.learning.text.vocabulary import train_vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
-from gboard_sim.learning.trainers.trainer import Carry
+from gboard_sim.learning.trainers.trainer import Carry, empty_carry
 
 SYLLABLES = ["ba", "be", "to", "ton", "ing", "er", "s", "the", "re"]
 SPELT = tuple(
@@ -28,7 +28,7 @@ SPELT = tuple(
     )
 )
 # The published graphs take 12 tokens. Cutting after 5 lets them read a context and any word.
-TINY = replace(load_spec("tiny"), lane=5, embedding_range=0.05)
+TINY = replace(load_spec("tiny"), lane=5)
 
 
 class World:
@@ -69,11 +69,17 @@ class World:
         return PieceWordScorer(spec, self.vocabulary, self.word_ids)
 
     def random_parameters(self, scale):
-        """A model; one of scale 0 is as it is before training: nearly flat."""
+        """A model whose logits are this sharp; at 0 it is as before training: nearly flat.
+
+        The recurrent kernels stay small: large ones make a chaotic map, in which any two orders of
+        adding float32 numbers soon part.
+        """
         if not scale:
             return initial_parameters(TINY, self.tokenizer.size, 3)
         count = parameter_count(TINY, self.tokenizer.size)
-        return (np.random.default_rng(2).standard_normal(count) * scale).astype(np.float32)
+        drawn = np.random.default_rng(2).standard_normal(count) * 0.1
+        drawn[: TINY.embedding * self.tokenizer.size] *= 10 * scale
+        return drawn.astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +139,7 @@ def positions(rows, chosen, lane):
 
 
 def same(one, other):
-    np.testing.assert_allclose(one.logprob, other.logprob, atol=2e-5, rtol=2e-5)
+    np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-5, rtol=1e-6)
     np.testing.assert_array_equal(one.shown, other.shown)
     np.testing.assert_array_equal(one.answer, other.answer)
 
@@ -159,7 +165,7 @@ def word_places(rows):
 
 
 @pytest.mark.parametrize("flat_from", [0, 100])  # 0: every context is bounded as a flat one
-@pytest.mark.parametrize("scale", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("scale", [0.0, 0.1, 1.0, 3.0])
 def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from):
     monkeypatch.setattr(piece_word_scorer, "_FLAT", flat_from)
     parameters = world.random_parameters(scale)
@@ -170,11 +176,11 @@ def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from
     assert len(found.logprob) == len(places) >= 10
     for nth, (context, typed) in enumerate(places):
         scores = brute.scores(context, [*brute.listed, typed])
-        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-5)
+        assert found.logprob[nth] == pytest.approx(scores[-1], abs=1e-5, rel=1e-6)
         listed = scores[:-1]
         best = np.argsort(-listed, kind="stable")[: SHOWN + 1]
         shown = [world.vocabulary.words.index(world.lexicon[w]) for w in found.shown[nth]]
-        np.testing.assert_allclose(listed[shown], listed[best[:SHOWN]], atol=2e-5, rtol=2e-5)
+        np.testing.assert_allclose(listed[shown], listed[best[:SHOWN]], atol=1e-5, rtol=1e-6)
         if -np.diff(listed[best]).max() > 1e-5:  # no tie for float32
             assert shown == best[:SHOWN].tolist()
         assert found.answer[nth] == found.shown[nth, 0]
@@ -182,12 +188,12 @@ def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from
 
 def test_a_bpe_tokenizer_is_scored_by_the_same_definition():
     world = World("bpe", 40, messages=2)
-    parameters = world.random_parameters(0.4)
+    parameters = world.random_parameters(1.0)
     found = world.scorer().score(world.rows, np.array([0, 1]), parameters)
     brute = Enumeration(world, parameters)
     for nth, (context, typed) in enumerate(positions(world.rows, [0, 1], TINY.lane)):
         scores = brute.scores(context, [*brute.listed, typed])
-        assert found.logprob[nth] == pytest.approx(scores[-1], abs=5e-5, rel=1e-5)
+        assert found.logprob[nth] == pytest.approx(scores[-1], abs=1e-5, rel=1e-6)
         best = [world.word_ids[w] for w in np.argsort(-scores[:-1], kind="stable")[:SHOWN]]
         assert found.shown[nth].tolist() == best
 
@@ -203,14 +209,14 @@ def test_the_flat_bound_changes_no_result_of_any_model(world, monkeypatch, name)
 
 
 def test_neither_blocks_nor_company_change_a_word(world, monkeypatch):
-    parameters = world.random_parameters(0.4)
+    parameters = world.random_parameters(1.0)
     scorer, chosen = world.scorer(), np.arange(world.rows.rows)
     together = scorer.score(world.rows, chosen, parameters)
     offsets = world.rows.word_offsets
     for row in chosen:
         words = slice(offsets[row], offsets[row + 1])
         alone = scorer.score(world.rows, np.array([row]), parameters)
-        np.testing.assert_allclose(alone.logprob, together.logprob[words], atol=2e-5, rtol=2e-5)
+        np.testing.assert_allclose(alone.logprob, together.logprob[words], atol=1e-5, rtol=1e-6)
         np.testing.assert_array_equal(alone.shown, together.shown[words])
     monkeypatch.setattr(piece_word_scorer, "_BLOCK", 3)
     monkeypatch.setattr(piece_word_scorer, "_TOGETHER", 5)
@@ -225,12 +231,12 @@ def test_no_rows_have_no_words(world):
 def test_a_list_of_two_words_leaves_the_third_place_empty(world):
     short = replace(world.vocabulary, words=world.vocabulary.words[:2])
     scorer = PieceWordScorer(TINY, short, world.word_ids[:2])
-    found = scorer.score(world.rows, np.array([0]), world.random_parameters(0.4))
+    found = scorer.score(world.rows, np.array([0]), world.random_parameters(1.0))
     assert (found.shown[:, 2] == -1).all()
     assert (np.sort(found.shown[:, :2], axis=1) == np.sort(world.word_ids[:2])).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([0.01, 0.1, 0.5, 2.0]),
@@ -240,8 +246,10 @@ def test_the_flat_bound_is_above_what_follows_in_any_state(seed, scale, name):
     rng = np.random.default_rng(seed)
     spec, size = load_spec(name), 30
     parameters = rng.standard_normal(parameter_count(spec, size)) * scale
-    model = NumpyModel(spec, size, parameters.astype(np.float32))
     begins = rng.permutation(size) < rng.integers(1, size)
+    if spec.output_bias and seed % 2:  # the last tensor: here it alone tells pieces apart
+        parameters[-size:] *= np.where(begins, 30.0, 0.0)
+    model = NumpyModel(spec, size, parameters.astype(np.float32))
     states = Carry(
         rng.uniform(-1, 1, (6, spec.recurrent)).astype(np.float32) * np.float32(rng.random()),
         np.zeros((6, spec.units), np.float32),
@@ -253,9 +261,38 @@ def test_the_flat_bound_is_above_what_follows_in_any_state(seed, scale, name):
     assert (bound >= np.maximum(ends, goes_on) - 1e-5).all()
 
 
-def test_a_model_before_training_opens_few_of_many_spellings(monkeypatch):
+def test_the_flat_bound_of_a_model_that_is_all_bias_is_found_by_hand():
+    # Ten of thirty pieces begin a word, one of them with a logit of 3, all others with 0. Bennett's
+    # inequality is an equation for two values, so Jensen's alone leaves a gap.
+    spec = load_spec("stackoverflow-lstm")
+    parameters = np.zeros(parameter_count(spec, 30), np.float32)
+    parameters[-30] = 3.0
+    model = NumpyModel(spec, 30, parameters)
+    bound = FlatBound(model, np.arange(30) < 10).after(np.zeros((1, spec.features), np.float32))
+    assert bound[0] == pytest.approx(np.log(np.e**3 + 9) - np.log(30) - 3 / 30, rel=1e-5)
+    assert bound[0] > np.log((np.e**3 + 9) / (np.e**3 + 29))
+
+
+@pytest.mark.parametrize("name", ["tiny", "mcmahan-lstm", "stackoverflow-lstm", "gboard-cifg"])
+def test_the_flat_bound_is_close_before_training(name):
+    # Closer than the logits vary by themselves: else it would not tell one piece from another.
+    spec, size = load_spec(name), 4000
+    model = NumpyModel(spec, size, initial_parameters(spec, size, 5))
+    begins = np.random.default_rng(6).random(size) < 0.6
+    carry = empty_carry(spec, 20)
+    for token in (BEGIN, 70, 700):
+        carry = model.advance(carry, np.full(20, token) + np.arange(20) * (token != BEGIN))
+    logprobs = model.log_probabilities(carry).astype(np.float64)
+    ends = np.logaddexp.reduce(logprobs[:, begins], axis=1)
+    gap = FlatBound(model, begins).after(model.features(carry)) - ends
+    assert (gap >= -1e-5).all()
+    assert (gap < 0.2 * logprobs.std(axis=1)).all()
+
+
+def test_the_flat_bound_spares_a_model_before_training_most_spellings(monkeypatch):
+    spec = replace(TINY, embedding_range=0.05)  # flat enough for a list of this size
     world = World("unigram", 500, listed=len(SPELT), messages=8)
-    parameters = world.random_parameters(0.0)
+    parameters = initial_parameters(spec, world.tokenizer.size, 3)
     chosen = np.arange(world.rows.rows)
     firsts = len(world.scorer()._spellings.firsts)
     asked = []

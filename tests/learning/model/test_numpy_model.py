@@ -44,7 +44,7 @@ def test_the_score_graph_gives_the_same_log_probabilities(name):
         for read, target in zip([BOS, *message[:-1]], message, strict=True):
             carry = model.advance(carry, np.array([read]))
             found.append(model.log_probabilities(carry)[0, target])
-    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=5e-6)
     assert np.std(expected) > 0.02
 
 
@@ -62,7 +62,7 @@ def test_the_score_graph_gives_the_same_distribution_over_all_tokens(name):
     carry = empty_carry(spec, 1)
     for token in inputs[0]:
         carry = model.advance(carry, np.array([token]))
-    np.testing.assert_allclose(model.log_probabilities(carry)[0], expected, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(model.log_probabilities(carry)[0], expected, rtol=1e-6, atol=5e-6)
     assert np.exp(model.log_probabilities(carry)).sum() == pytest.approx(1.0, abs=1e-5)
 
 
@@ -79,7 +79,7 @@ def test_the_predict_graph_carries_the_same_states(name):
         np.testing.assert_allclose(ours.out, theirs.out, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(ours.state, theirs.state, rtol=1e-4, atol=1e-6)
         best = np.take_along_axis(model.log_probabilities(ours), made.top.astype(np.int64), axis=1)
-        np.testing.assert_allclose(best, made.log_probability, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(best, made.log_probability, rtol=1e-6, atol=5e-6)
 
 
 def test_one_state_meets_many_tokens_as_copies_of_it_would():
