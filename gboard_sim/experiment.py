@@ -292,7 +292,7 @@ class Experiment(Table):
     Attributes:
         name: Names the run directory.
         description: One line for `gboard-sim list`.
-        sweep: Lists of values by `section.key`, for `gboard-sim sweep`.
+        sweep: Lists of values by `section.key`: each is checked, and no command runs them yet.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
