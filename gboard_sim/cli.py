@@ -179,7 +179,8 @@ def _experiment(
 
     overrides = list(sets or [])
     if corpus is not None:
-        overrides.append(f"text.source={json.dumps(str(corpus))}")
+        # A path from the root, so that the run can be resumed from any folder.
+        overrides.append(f"text.source={json.dumps(str(corpus.resolve()))}")
     if workers is not None:
         overrides.append(f"run.workers={workers}")
     if seed is not None:

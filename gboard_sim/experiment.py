@@ -217,7 +217,7 @@ class Server(Table):
         optimizer: A name from the server optimisers.
         learning_rate: The server's step size.
         decay: How it falls with the version.
-        options: The optimiser's own numbers, such as `momentum` or `beta_1`.
+        options: The optimiser's own numbers, such as `beta` or `beta_1`.
         weights: An upload's weight: its `examples` (messages), its `tokens`, or `uniform`.
     """
 
@@ -279,10 +279,12 @@ class Privacy(Table):
 
     @model_validator(mode="after")
     def _complete(self) -> "Privacy":
-        if self.mechanism != "none":
-            for key in ("epsilon", "clip", "max_uploads"):
-                if getattr(self, key) is None:
-                    raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
+        for key in ("epsilon", "clip", "max_uploads"):
+            given = getattr(self, key) is not None
+            if self.mechanism != "none" and not given:
+                raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
+            if self.mechanism == "none" and given:
+                raise ValueError(f"{key}(={getattr(self, key)}) does nothing without a mechanism")
         return self
 
 

@@ -103,11 +103,13 @@ def dump(experiment: Experiment) -> str:
 def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`tree` with `changes` laid over it, table by table.
 
-    A table that takes another `name`, such as another schedule, loses the options of the old one;
+    A table that takes another `name` or `optimizer` loses the options of the old one;
     and `epochs` and `steps` displace each other, so that a variant may turn one into the other.
     """
     renamed = "name" in changes and "name" in tree and changes["name"] != tree["name"]
     merged = {} if renamed else dict(tree)
+    if changes.get("optimizer", tree.get("optimizer")) != tree.get("optimizer"):
+        merged.pop("options", None)
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
         if one in changes and other not in changes:
             merged.pop(other, None)

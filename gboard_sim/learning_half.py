@@ -20,7 +20,7 @@ from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Learner
 from gboard_sim.records import LocalWork
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
 
 
@@ -38,7 +38,8 @@ def open_workshop(
     made: World, text: PreparedText, directory: RunDirectory, scratch: Path
 ) -> Workshop:
     """What every worker needs; private text goes to a scratch folder, never to the directory."""
-    text.store.save(scratch / "text")
+    with writing(scratch):
+        text.store.save(scratch / "text")
     return Workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,

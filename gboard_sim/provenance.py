@@ -1,6 +1,7 @@
 """Where a run came from: what its bits depend on beside the experiment."""
 
 import platform
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,19 @@ LIBRARIES = (
 )
 
 
-def facts() -> dict[str, Any]:
-    """The schema, the libraries' versions, and the processor's model."""
+def facts(source: str) -> dict[str, Any]:
+    """The schema, the libraries' versions, the processor's model, and the digest of the corpus.
+
+    Args:
+        source: The key `text.source`; a file's content is digested, other text has no digest.
+    """
+    path = Path(source)
     return {
         "schema": SCHEMA,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "text_sha256": sha256(path.read_bytes()).hexdigest() if path.is_file() else None,
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
 

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from os import cpu_count
@@ -102,8 +102,8 @@ def resume(path: Path | str, *, workers: int | None = None, watch: Watch | None 
         raise RunDirectoryError(
             f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
         )
-    _same_makers(directory)
     experiment = experiment_file.load(directory / "experiment.toml")
+    _same_makers(directory, experiment)
     if workers is not None:
         experiment = experiment.model_copy(
             update={"run": experiment.run.model_copy(update={"workers": workers})}
@@ -154,19 +154,28 @@ def _fresh(directory: RunDirectory) -> Iterator[None]:
         yield
     except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
         if Checkpoint.load(directory) is None:
-            shutil.rmtree(directory.path)
+            for path in directory.path.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with suppress(OSError):  # a link, or the folder we stand in
+                directory.path.rmdir()
         raise
 
 
-def _same_makers(directory: RunDirectory) -> None:
-    """Refuses to resume what is no learning run, or what other libraries began.
+def _same_makers(directory: RunDirectory, experiment: Experiment) -> None:
+    """Refuses to resume what is no learning run, or what other libraries or other text began.
 
     Raises:
         RunDirectoryError: Names what differs; the rest of the run would have other bits.
     """
-    began, now = directory.read_json("provenance.json"), provenance.facts()
+    began = directory.read_json("provenance.json")
+    now = provenance.facts(experiment.text.source)
     if began.get("kind") != "run":
         raise RunDirectoryError(f"{directory.path}: a run of the fleet alone; start it again")
+    if began.get("text_sha256") != now["text_sha256"]:
+        raise RunDirectoryError(
+            f"{directory.path}: text.source = {experiment.text.source!r} is not the file that the "
+            "run began with; restore it, or start a new run"
+        )
     there, here = began.get("libraries", {}), now["libraries"]
     for name in sorted({*there, *here}):
         if there.get(name) != here.get(name):
@@ -185,7 +194,9 @@ def _clean(directory: RunDirectory) -> None:
 def _begin(directory: RunDirectory, experiment: Experiment, kind: str) -> None:
     """Write what a resumed run needs first."""
     directory.write_text("experiment.toml", experiment_file.dump(experiment))
-    directory.write_json("provenance.json", {"kind": kind, **provenance.facts()})
+    directory.write_json(
+        "provenance.json", {"kind": kind, **provenance.facts(experiment.text.source)}
+    )
 
 
 def _carry_out(

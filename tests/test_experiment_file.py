@@ -22,6 +22,8 @@ description = "steps instead"
 training.steps = 3
 """
 
+PRIVATE = {"mechanism": "local_gaussian", "epsilon": math.inf, "clip": 1.0, "max_uploads": 2}
+
 
 @pytest.fixture
 def file(tmp_path):
@@ -47,7 +49,7 @@ def test_a_variant_is_laid_over_the_file_and_overrides_over_both(file):
 
 
 def test_the_resolved_file_loads_to_the_same_experiment(file, tmp_path):
-    experiment = load(file, overrides={"privacy.epsilon": math.inf, "run.versions": 3})
+    experiment = load(file, overrides={"run.versions": 3, "privacy": PRIVATE})
     again = tmp_path / "again.toml"
     again.write_text(dump(experiment))
     assert load(again) == experiment
@@ -68,6 +70,7 @@ def test_the_resolved_file_loads_to_the_same_experiment(file, tmp_path):
         ("training.epochs=[0]", ["training.epochs", "0"]),
         ("text.arrival=later", ["text.arrival", "'later'", "'compressed'"]),
         ("privacy.mechanism=local_gaussian", ["privacy", "needs epsilon"]),
+        ("privacy.epsilon=1.0", ["epsilon(=1.0)", "without a mechanism"]),
         ("text.test_share=0.99", ["text", "below 1"]),
         ("nonsense", ["section.key=value"]),
     ],

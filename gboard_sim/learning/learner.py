@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-from gboard_sim.errors import InvariantError
+from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import Metrics, Scoring
@@ -240,6 +240,11 @@ class FederatedLearner:
         optimizer, parameters = self._optimizer.apply(
             before.optimizer, self._snapshots.read(before.version), mean, self._server_rate(version)
         )
+        if not np.isfinite(parameters).all():
+            raise ExperimentError(
+                f"version {version} has values that are not finite: server.learning_rate or "
+                "server.options are out of range; lower them"
+            )
         self._snapshots.write(version, parameters)
         measured = len(cohort.dropouts) if "bytes" in self.answers else 0
         totals = before.totals

@@ -239,5 +239,5 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be read ({error.strerror}); allowed: a file of JSON lines, plain or "
-            "gzip; hint: check `text.corpus` or `--corpus`"
+            "gzip; hint: check `text.source` or `--corpus`"
         ) from None
