@@ -55,7 +55,7 @@ class Checkpoint:
         try:
             with safe_open(path, framework="numpy") as file:
                 facts = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
             return cls(facts["learner"], arrays, json.loads(facts["journal"]))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise RunDirectoryError(f"{path}: damaged: {error}; start a new run") from error

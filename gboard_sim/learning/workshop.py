@@ -64,7 +64,7 @@ class Workshop:
         size = self.tokens
         if self.trainer_name == "onnxruntime":
             return OnnxRuntimeTrainer(self.spec, size, self.graphs)
-        from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415
+        from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415  torch is heavy
 
         return TorchTrainer(self.spec, size)
 
