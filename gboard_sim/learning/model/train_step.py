@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from gboard_sim.learning.model.definition import (
     LEAST_PROBABILITY,
@@ -91,12 +92,13 @@ class Gradient(NamedTuple):
     Attributes:
         products: Each matrix's gradient is `left.t() @ right`, by the tensor's name.
         vectors: The gradients of the biases.
-        embedded: Gradient by the embeddings of the input tokens. Shape [T * B, D].
+        rows: What single tokens add to the gradient of a matrix with a row per token, by the
+            matrix's name: token ids [n], and what each adds to its row [n, width].
     """
 
     products: dict[str, tuple[Tensor, Tensor]]
     vectors: dict[str, Tensor]
-    embedded: Tensor
+    rows: dict[str, tuple[Tensor, Tensor]]
 
 
 def train_step(
@@ -107,9 +109,8 @@ def train_step(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The parameters after one step of SGD on the mean loss, and that loss before the step."""
     gradient, mean_loss = differentiate(spec, parameters, text)
-    at = time_major(text.inputs)[:, 0].long()
     if spec.gradient_clip:
-        return _clipped(spec, parameters, gradient, at, learning_rate), mean_loss
+        return _clipped(spec, parameters, gradient, learning_rate), mean_loss
     rate = -learning_rate
     new = {
         name: torch.addmm(parameters[name], left.t(), right * rate)
@@ -117,19 +118,21 @@ def train_step(
     }
     for name, vector in gradient.vectors.items():
         new[name] = parameters[name] + vector * rate
-    base = new.get("embedding", parameters["embedding"])
-    new["embedding"] = base.index_put([at], gradient.embedded * rate, accumulate=True)
+    for name, (at, added) in gradient.rows.items():
+        base = new.get(name, parameters[name])
+        new[name] = base.index_put([at], added * rate, accumulate=True)
     return new, mean_loss
 
 
 def _clipped(
-    spec: ModelSpec, parameters: Parameters, gradient: Gradient, at: Tensor, learning_rate: Tensor
+    spec: ModelSpec, parameters: Parameters, gradient: Gradient, learning_rate: Tensor
 ) -> dict[str, Tensor]:
     """The step along the gradient scaled down to the norm `gradient_clip` (Pascanu et al. 2013)."""
     whole = {name: left.t() @ right for name, (left, right) in gradient.products.items()}
     whole |= gradient.vectors
-    base = whole.get("embedding", torch.zeros_like(parameters["embedding"]))
-    whole["embedding"] = base.index_put([at], gradient.embedded, accumulate=True)
+    for name, (at, added) in gradient.rows.items():
+        base = whole[name] if name in whole else torch.zeros_like(parameters[name])
+        whole[name] = base.index_put([at], added, accumulate=True)
     norm = torch.stack([(part * part).sum() for part in whole.values()]).sum().sqrt()
     step = -learning_rate * (spec.gradient_clip / norm.clamp(min=spec.gradient_clip))
     return {name: parameters[name] + part * step for name, part in whole.items()}
@@ -140,18 +143,22 @@ def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[
     tape = unroll(spec, parameters, text.inputs, text.reset)
     hidden = features(parameters, tape.out)
     probability = torch.softmax(logits(parameters, hidden), dim=1)
-    chosen = time_major(text.targets).long()
+    target = time_major(text.targets)[:, 0].long()
     share = time_major(text.weight / text.weight.sum())
-    target_probability = probability.gather(1, chosen).clamp(min=LEAST_PROBABILITY)
+    target_probability = probability.gather(1, target[:, None]).clamp(min=LEAST_PROBABILITY)
     mean_loss = -(share * target_probability.log()).sum()
 
-    excess = probability.scatter_add(1, chosen, -torch.ones_like(share))  # dloss/dlogits / share
-    rows = "embedding" if spec.tied else "output"
-    products = {rows: (excess, hidden * share)}
+    # dloss/dlogits = share * (probability - 1 at the target): what the target adds goes row by row,
+    # so that no array of tokens x vocabulary is written a second time.
+    output = "embedding" if spec.tied else "output"
+    shared = hidden * share
+    products = {output: (probability, shared)}
     vectors: dict[str, Tensor] = {}
     if spec.output_bias:
-        vectors["output_bias"] = (excess * share).sum(0)
-    d_out = (excess @ parameters[rows]) * share
+        missed = (probability * share).sum(0)
+        vectors["output_bias"] = missed.index_put([target], -share[:, 0], accumulate=True)
+    weights = parameters[output]
+    d_out = (probability @ weights - embedding(target, weights)) * share
     if spec.output_dense:
         products["dense"] = (tape.out, d_out)
         vectors["dense_bias"] = d_out.sum(0)
@@ -163,5 +170,10 @@ def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[
     vectors["gate_bias"] = d_gates.sum(0)
     if spec.projection:
         products["projection"] = (tape.cell, d_out)
+    read = time_major(text.inputs)[:, 0].long()
     d_embedded = d_gates @ parameters["input_kernel"].t()
-    return Gradient(products, vectors, d_embedded), mean_loss
+    if spec.tied:
+        rows = {"embedding": (torch.cat([read, target]), torch.cat([d_embedded, -shared]))}
+    else:
+        rows = {"embedding": (read, d_embedded), "output": (target, -shared)}
+    return Gradient(products, vectors, rows), mean_loss
