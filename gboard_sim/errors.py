@@ -9,6 +9,7 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
 └── TimingChangedError   a re-learned run whose answers would change the recorded timing
 InvariantError           a promise of the simulator that did not hold: please report it
+GboardSimWarning         something that a user should know and that does not end a run
 ```
 
 Messages name the file, the key, the value and what is allowed, and end with a hint.
@@ -41,6 +42,10 @@ class IncompatibleError(GboardSimError):
 
 class TimingChangedError(GboardSimError):
     """A learner whose answers would have changed the recorded fleet's timing."""
+
+
+class GboardSimWarning(UserWarning):
+    """Something that a user should know and that does not end a run."""
 
 
 class InvariantError(Exception):

@@ -4,19 +4,15 @@ One class per table of the experiment file. An unknown key, a wrong type or an i
 an error; nothing is guessed. Defaults are this project's own (`assumed`) unless a source is named.
 """
 
+from math import isinf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+from gboard_sim.experiment_training import Central, Model, Server, Training
+from gboard_sim.experiment_values import Count, Positive, Share, Table
 
-
-class Table(BaseModel):
-    """One table of the experiment file: strict, frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+Arm = Annotated[str, Field(pattern=r"^(federated|central(:(0?\.\d+|1))?|local-only)$")]
 
 
 class Budget(Table):
@@ -34,7 +30,14 @@ class Run(Table):
         days: Simulated days after which the run stops.
         versions: Server steps after which it stops; None is no limit.
         seed: Keys everything random but the privacy noise.
+        arm: `federated`, or what it is compared to with the same phones, days and tokens:
+            `central` trains on the phones' pooled text, `central:0.1` on that of a tenth of them;
+            with `local-only` every phone trains alone.
         workers: Worker processes that train; 0 takes one per processor. Never changes a bit.
+        engine: `local` for processes of this machine, `ray` for those of a cluster. Never changes
+            a bit.
+        ray_address: Of a running cluster of which this machine is a part: `auto`, or `HOST:PORT`
+            of its head. Empty starts Ray on this machine.
         lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
         target_recall_at_3: Stop once validation recall reaches it.
         min_gain: With `patience`: the gain in validation recall that counts as one.
@@ -43,10 +46,13 @@ class Run(Table):
         budget: Stop when a budget is spent.
     """
 
-    days: Positive = 7.0
+    days: Annotated[float, Field(gt=0.0, le=3650.0, allow_inf_nan=False)] = 7.0
     versions: Count | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    arm: Arm = "federated"
     workers: Annotated[int, Field(ge=0)] = 0
+    engine: Literal["local", "ray"] = "local"
+    ray_address: Annotated[str, Field(pattern=r"^(auto|[^/\s]+:\d+)?$")] = ""
     lookahead: Annotated[int, Field(ge=0)] = 8
     target_recall_at_3: Share | None = None
     min_gain: Annotated[float, Field(ge=0.0)] = 0.001
@@ -54,11 +60,24 @@ class Run(Table):
     checkpoint_every: Annotated[int, Field(ge=0)] = 50
     budget: Budget = Budget()
 
+    @model_validator(mode="after")
+    def _address_is_used(self) -> "Run":
+        if self.ray_address and self.engine != "ray":
+            raise ValueError(
+                f"ray_address(={self.ray_address!r}) does nothing with engine(={self.engine!r})"
+            )
+        return self
+
 
 class Fleet(Table):
-    """`[fleet]`: how many phones, and the mix of classes, networks and habits they come from."""
+    """`[fleet]`: how many phones, and the mix of classes, networks and habits they come from.
 
-    phones: Count
+    Attributes:
+        phones: Their number; `all` takes one for every training user of a corpus.
+        mix: A name from `devices/fleets/`.
+    """
+
+    phones: Annotated[int, Field(ge=1, le=10**8)] | Literal["all"]
     mix: str = "default"
 
 
@@ -98,7 +117,9 @@ class Text(Table):
     """`[text]`: whose words the phones hold, and when they were typed.
 
     Attributes:
-        source: `synthetic` for the embedded law, or a path to JSON lines (`.gz` too).
+        source: `synthetic` for the embedded law, or a path to JSON lines, CSV or Parquet with the
+            columns user, text and time (the first two may be packed by gzip). Empty waits for
+            `--corpus`.
         arrival: `at_start`, `recorded`, `compressed` or `habit`.
         skip_bad_lines: Count unusable lines instead of refusing the first.
         tokenizer: Kind of sentencepiece model, trained on the public users' text.
@@ -111,7 +132,7 @@ class Text(Table):
         cache_rows: Most messages in a phone's training cache, the newest first.
         expiry_days: Age at which a message leaves the cache.
         history_days: Days before the experiment over which messages were typed already.
-        messages_per_user: Mean messages of a synthetic user.
+        messages_per_user: Mean messages of a synthetic user, before users are cut to 1000.
     """
 
     source: str = "synthetic"
@@ -122,12 +143,12 @@ class Text(Table):
     public_share: Share = 0.1
     validation_share: Share = 0.05
     test_share: Share = 0.05
-    held_out_share: Share = 0.2
+    held_out_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
     min_messages: Count = 1
     cache_rows: Count = 1000
     expiry_days: Positive = 60.0
     history_days: Annotated[float, Field(ge=0.0)] = 14.0
-    messages_per_user: Positive = 150.0
+    messages_per_user: Annotated[float, Field(gt=0.0, le=1000.0)] = 150.0
 
     @model_validator(mode="after")
     def _leaves_training_users(self) -> "Text":
@@ -135,97 +156,6 @@ class Text(Table):
         if taken >= 1.0:
             raise ValueError(f"public, validation and test shares sum to {taken}; must be below 1")
         return self
-
-
-class Model(Table):
-    """`[model]`: a name from `models/`, and sizes that differ from its specification."""
-
-    name: str = "tiny"
-    embedding: Count | None = None
-    units: Count | None = None
-    gradient_clip: Annotated[float, Field(ge=0.0)] | None = None
-
-
-class PhoneClassWork(Table):
-    """`[training.classes.<name>]`: what phones of one class do differently."""
-
-    epochs: Count | None = None
-    steps: Count | None = None
-    cap: Count | None = None
-
-
-class Pretraining(Table):
-    """`[training.pretraining]`: SGD passes over public text before version 0."""
-
-    epochs: Count
-    batch_size: Count = 16
-    learning_rate: Positive = 0.5
-
-
-class LearningRateDecay(Table):
-    """`[training.decay]` and `[server.decay]`: a learning rate as a function of the version.
-
-    Attributes:
-        kind: `constant`, `step` (times `factor` every `every` versions), `exponential` (times
-            `factor` per `every` versions, smoothly), `inverse_sqrt`, or `cosine` to `factor` times
-            the first rate over `every` versions.
-        factor: See `kind`.
-        every: Versions; see `kind`.
-    """
-
-    kind: Literal["constant", "step", "exponential", "inverse_sqrt", "cosine"] = "constant"
-    factor: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
-    every: Count = 100
-
-
-class Training(Table):
-    """`[training]`: what a phone does in one stint.
-
-    Attributes:
-        trainer: `onnxruntime` runs the exported graph; `torch` the same model in torch.
-        epochs: Passes over the cache, one number or one per version (the last one holds).
-        steps: SGD steps instead of epochs, likewise.
-        batch_size: Messages in a step.
-        learning_rate: SGD step size in a cycle that starts from version 0.
-        decay: How it falls with the version.
-        cap: Most messages that a stint uses.
-        classes: What phones of one class do differently.
-        pretraining: Passes over public text before version 0.
-    """
-
-    trainer: Literal["onnxruntime", "torch"] = "onnxruntime"
-    epochs: Count | tuple[Count, ...] | None = None
-    steps: Count | tuple[Count, ...] | None = None
-    batch_size: Count = 8
-    learning_rate: Positive = 0.5
-    decay: LearningRateDecay = LearningRateDecay()
-    cap: Count | None = None
-    classes: dict[str, PhoneClassWork] = {}
-    pretraining: Pretraining | None = None
-
-    @model_validator(mode="after")
-    def _one_amount(self) -> "Training":
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("exactly one of epochs and steps must be set")
-        return self
-
-
-class Server(Table):
-    """`[server]`: how the mean update becomes the next version.
-
-    Attributes:
-        optimizer: A name from the server optimisers.
-        learning_rate: The server's step size.
-        decay: How it falls with the version.
-        options: The optimiser's own numbers, such as `beta` or `beta_1`.
-        weights: An upload's weight: its `examples` (messages), its `tokens`, or `uniform`.
-    """
-
-    optimizer: str = "fed_avg"
-    learning_rate: Positive = 1.0
-    decay: LearningRateDecay = LearningRateDecay()
-    options: dict[str, float] = {}
-    weights: Literal["examples", "tokens", "uniform"] = "examples"
 
 
 class Evaluation(Table):
@@ -272,8 +202,8 @@ class Privacy(Table):
 
     mechanism: str = "none"
     epsilon: Annotated[float, Field(gt=0.0)] | None = None
-    delta: Annotated[float, Field(gt=0.0, lt=1.0)] = 1e-6
-    clip: Positive | None = None
+    delta: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
+    clip: Annotated[float | None, Field(ge=1e-12, le=1e12)] = None
     max_uploads: Count | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
@@ -285,6 +215,11 @@ class Privacy(Table):
                 raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
             if self.mechanism == "none" and given:
                 raise ValueError(f"{key}(={getattr(self, key)}) does nothing without a mechanism")
+        if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
+            raise ValueError(
+                f"epsilon(={self.epsilon}) must be between 0.001 and 1e6, where calibration and "
+                "accounting agree, or inf; hint: inf clips and adds no noise"
+            )
         return self
 
 
@@ -306,6 +241,7 @@ class Experiment(Table):
     model: Model = Model()
     training: Training
     server: Server = Server()
+    central: Central = Central()
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     codec: Codec = Codec()
@@ -313,10 +249,29 @@ class Experiment(Table):
     sweep: dict[str, list[Any]] = {}
 
     @model_validator(mode="after")
+    def _arm_claims_nothing(self) -> "Experiment":
+        if self.run.arm != "federated" and self.privacy.mechanism != "none":
+            raise ValueError(
+                f"privacy.mechanism(={self.privacy.mechanism!r}) needs run.arm = 'federated': "
+                f"{self.run.arm} sends no updates"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _goal_fits(self) -> "Experiment":
-        if self.protocol.goal > self.fleet.phones:
+        if self.fleet.phones != "all" and self.protocol.goal > self.fleet.phones:
             raise ValueError(
                 f"protocol.goal(={self.protocol.goal}) must be at most "
                 f"fleet.phones(={self.fleet.phones})"
             )
         return self
+
+    def with_training(self, **changes: Any) -> "Experiment":
+        """The same experiment with some keys of `[training]` changed."""
+        training = {**self.training.model_dump(), **changes}
+        return Experiment.model_validate({**self.model_dump(), "training": training})
+
+    def with_phones(self, phones: int) -> "Experiment":
+        """The same experiment with a fleet of that many phones."""
+        fleet = {**self.fleet.model_dump(), "phones": phones}
+        return Experiment.model_validate({**self.model_dump(), "fleet": fleet})

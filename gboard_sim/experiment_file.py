@@ -18,6 +18,18 @@ _ALLOWED_HINTS = {
     "int_type": "a whole number",
     "float_type": "a number",
     "string_type": "a string",
+    "model_type": "a table of keys",
+    "dict_type": "a table of keys",
+    "too_short": "at least one number; the last one holds for all later versions",
+}
+
+_TOO_MUCH = {
+    "fleet.phones": "a phone takes some 4 kB of memory",
+    "privacy.clip": "updates are float32 and far smaller",
+    "privacy.delta": "it is the chance that the promise fails",
+    "run.days": "phones, networks and habits stay the same for all of a run",
+    "text.held_out_share": "phones train on the rest",
+    "text.messages_per_user": "users are cut to 1000 messages, so that their mean would fall short",
 }
 
 
@@ -40,7 +52,7 @@ def load(
     """
     path = find(source)
     tree = read(path)
-    variants = tree.pop("variants", {})
+    variants = _variants(path, tree)
     if variant is not None:
         if variant not in variants:
             raise ExperimentError(
@@ -91,8 +103,32 @@ def read(path: Path) -> dict[str, Any]:
 
 def variants(path: Path) -> dict[str, str]:
     """The variants of a file, with their descriptions."""
-    found = read(path).get("variants", {})
+    found = _variants(path, read(path))
     return {name: str(changes.get("description", "")) for name, changes in found.items()}
+
+
+def _variants(path: Path, tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The variants of a file, taken out of its tables."""
+    found = tree.pop("variants", {})
+    wrong = {"variants": found}
+    if isinstance(found, dict):
+        wrong = {f"variants.{k}": v for k, v in found.items() if not isinstance(v, dict)}
+    for key, value in wrong.items():
+        raise ExperimentError(
+            f"{path}: {key} = {value!r} is not allowed: a table of keys; hint: write "
+            "[variants.<name>] and below it the keys that the variant changes"
+        )
+    return dict(found)
+
+
+def machinery(
+    workers: int | None, engine: str | None, ray_address: str | None
+) -> dict[str, int | str]:
+    """The overrides of what a run works on, which never changes a bit; None overrides nothing."""
+    if engine == "local" and ray_address is None:
+        ray_address = ""  # the cluster's address goes with the cluster
+    given = {"run.workers": workers, "run.engine": engine, "run.ray_address": ray_address}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def dump(experiment: Experiment) -> str:
@@ -133,9 +169,9 @@ def validate(tree: Mapping[str, Any], where: str) -> Experiment:
         raise ExperimentError(f"{where}: {_say(worst)}") from error
 
 
-def _tells(error: Any) -> tuple[bool, int]:
+def _tells(error: Any) -> tuple[bool, int, bool]:
     """How much one validation error tells: a misspelt key is why another one is missing."""
-    return error["type"] == "extra_forbidden", len(error["loc"])
+    return error["type"] == "extra_forbidden", len(error["loc"]), error["type"] == "too_short"
 
 
 def _say(error: Any) -> str:
@@ -151,7 +187,8 @@ def _say(error: Any) -> str:
     message = _ALLOWED_HINTS.get(error["type"], error["msg"].removeprefix("Value error, "))
     if isinstance(error["input"], Mapping):
         return f"[{key}] {message}" if key else message
-    return f"{key} = {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+    hint = f"; hint: {_TOO_MUCH[key]}" if "less_than" in error["type"] and key in _TOO_MUCH else ""
+    return f"{key} = {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}{hint}"
 
 
 def _is_branch(part: object) -> bool:

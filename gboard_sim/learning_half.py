@@ -1,30 +1,80 @@
 """The learning half of one run, put together: its workers' tools, and its learner."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import cpu_count
 from pathlib import Path
 
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.errors import ExperimentError
+from gboard_sim.experiment import Experiment, Run
 from gboard_sim.fleet.recorded_learner import RecordedLearner
 from gboard_sim.journal import Journal, read_measures, read_outcomes
+from gboard_sim.learning.central import CentralClosing, CentralPlan
+from gboard_sim.learning.closing import CHUNK, Averaging, Closing
 from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import parameter_count
-from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.pool import InlinePool, Pool, ProcessPool
 from gboard_sim.learning.pretraining import pretrained
+from gboard_sim.learning.ray_cluster import connected
+from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Learner
-from gboard_sim.records import LocalWork
+from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
 
+MOST_PER_PROCESSOR = 8
+"""Worker processes on one processor (assumed: more only take memory from each other)."""
 
-def replayed(learner: FederatedLearner, journal: Journal, checkpoint: Checkpoint | None) -> Learner:
+
+@contextmanager
+def open_engine(experiment: Experiment) -> Iterator[Callable[[Workshop], Pool]]:
+    """What makes the pool of workers: found, or refused, before there is text to work on.
+
+    On a GPU this process is the only worker: a card that is shared trains no faster.
+
+    Raises:
+        GboardSimError: More workers than the machines can hold, or no Ray.
+    """
+    settings = experiment.run
+    if experiment.training.device == "cuda":
+        yield InlinePool
+    elif settings.engine == "ray":
+        with connected(settings.ray_address, _bounded(settings)) as workers:
+            yield lambda workshop: RayPool(workshop, workers)
+    else:
+        workers = _bounded(settings) or cpu_count() or 1
+        yield lambda workshop: ProcessPool(workshop, workers)
+
+
+def _bounded(settings: Run) -> int:
+    """The number of workers that is asked for; how many a cluster holds is asked there.
+
+    Raises:
+        ExperimentError: This machine is to hold too many.
+    """
+    most = MOST_PER_PROCESSOR * (cpu_count() or 1)
+    if settings.workers > most and not settings.ray_address:
+        raise ExperimentError(
+            f"run.workers = {settings.workers} is too many for this machine: allowed: 0, one per "
+            f"processor, to {most}"
+        )
+    return settings.workers
+
+
+def replayed(
+    learner: FederatedLearner | LocalOnlyLearner, journal: Journal, checkpoint: Checkpoint | None
+) -> Learner:
     """The learner as the fleet meets it: behind the recorded answers where a run is resumed."""
     if checkpoint is None:
         return learner
@@ -37,20 +87,29 @@ def replayed(learner: FederatedLearner, journal: Journal, checkpoint: Checkpoint
 def open_workshop(
     made: World, text: PreparedText, directory: RunDirectory, scratch: Path
 ) -> Workshop:
-    """What every worker needs; private text goes to a scratch folder, never to the directory."""
-    with writing(scratch):
-        text.store.save(scratch / "text")
+    """What every worker needs; private text goes to a scratch folder, never to the directory.
+
+    Ray's workers have it in memory.
+    """
+    training = made.experiment.training
+    in_memory = made.experiment.run.engine == "ray"
+    if not in_memory:
+        with writing(scratch):
+            text.store.save(scratch / "text")
     return Workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,
         word_ids=text.word_ids,
         graphs=find_graphs(made.spec, directory / "graphs"),
-        trainer_name=made.experiment.training.trainer,
-        text=scratch / "text",
-        snapshots=Snapshots(directory / "checkpoints" / "versions"),
+        trainer_name=training.trainer,
+        text=text.store if in_memory else scratch / "text",
+        snapshots=_snapshots(directory),
         codec=made.codec,
         mechanism=made.mechanism,
         seed=made.experiment.run.seed,
+        device="cuda" if training.device == "cuda" else "cpu",
+        precision=training.precision,
+        phones_together=training.phones_together or 1,
     )
 
 
@@ -62,20 +121,36 @@ def open_learner(
     pool: Pool,
     journal: Journal,
     checkpoint: Checkpoint | None,
-) -> FederatedLearner:
-    """The learner, from version 0 or from a checkpoint."""
+    tell: Callable[[str], None],
+) -> FederatedLearner | LocalOnlyLearner:
+    """The learner of the arm that the experiment names, from version 0 or from a checkpoint.
+
+    Args:
+        made: What the experiment names.
+        text: The text.
+        directory: The run directory.
+        workshop: What every worker has.
+        pool: Where jobs run.
+        journal: Where what crosses the seam is appended.
+        checkpoint: Where to go on from.
+        tell: Told what is being done before the fleet starts.
+    """
     settings = made.experiment
-    snapshots = workshop.snapshots
+    snapshots = _snapshots(directory)
+    optimizer = made.optimizer if settings.run.arm == "federated" else made.central
     if checkpoint is None:
         first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
+        if (plan := settings.training.pretraining) is not None:
+            for nth, parameters in pretrained(pool, plan, text.store.public, first):
+                tell(f"pre-training: pass {nth} of {plan.epochs}")
+                first = parameters
         snapshots.write(0, first)
-        if settings.training.pretraining is not None:
-            plan = settings.training.pretraining
-            local = LocalWork(plan.epochs, None, plan.batch_size, plan.learning_rate)
-            snapshots.write(0, pretrained(pool, local))
-        state = LearnerState(0, 0, made.optimizer.init(snapshots.read(0)))
+        state = LearnerState(0, 0, optimizer.init(first))
     else:
         state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
+    size = model_bytes(made, workshop.tokens)
+    if settings.run.arm == "local-only":
+        return LocalOnlyLearner(text.typing, size, text.store.later, pool)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     def save(state: LearnerState) -> None:
@@ -84,14 +159,13 @@ def open_learner(
 
     return FederatedLearner(
         typing=text.typing,
-        model_bytes=model_bytes(made, workshop.tokens),
+        model_bytes=size,
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        optimizer=made.optimizer,
-        server_rate=made.server_rate,
+        close=_closing(made, snapshots),
         mechanism=made.mechanism,
-        validation=lambda version: Scoring(validation, version),
+        validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
         stop_rules=StopRules(
             settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain
@@ -101,6 +175,31 @@ def open_learner(
         checkpoint=save,
         state=state,
     )
+
+
+def _closing(made: World, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
+    """How the arm makes a version of a cohort."""
+    arm, settings = made.experiment.run.arm, made.experiment.central
+    if arm == "federated":
+        chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
+        return lambda cohort: Averaging(
+            cohort, made.optimizer, made.server_rate(cohort.makes_version), chunks
+        )
+    plan = CentralPlan(
+        rows="fleet",
+        share=float(arm.partition(":")[2] or 1),
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+        options=settings.options,
+    )
+    return lambda cohort: CentralClosing(
+        cohort, plan, made.central_rate(cohort.makes_version), snapshots
+    )
+
+
+def _snapshots(directory: RunDirectory) -> Snapshots:
+    """The versions published so far, while the run lasts."""
+    return Snapshots(directory / "checkpoints" / "versions")
 
 
 def model_bytes(made: World, tokens: int) -> int:

@@ -19,12 +19,11 @@ class MachineMeter:
     more than once: an upper bound.
 
     Attributes:
-        peak_rss_bytes: The highest sum seen.
         seconds: Wall seconds by the name of the part.
     """
 
     def __init__(self) -> None:
-        self.peak_rss_bytes = 0
+        self._peak_rss_bytes = 0
         self.seconds: dict[str, float] = {}
         self._began = perf_counter()
         self._done = threading.Event()
@@ -35,6 +34,7 @@ class MachineMeter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._look()
         self._done.set()
         self._thread.join()
 
@@ -52,15 +52,23 @@ class MachineMeter:
         finally:
             self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - began
 
+    @property
+    def peak_rss_bytes(self) -> int:
+        """The highest sum seen, now included: a run may be shorter than a sample."""
+        if not self._done.is_set():
+            self._look()
+        return self._peak_rss_bytes
+
     def _watch(self) -> None:
+        while not self._done.wait(SAMPLE_S):
+            self._look()
+
+    def _look(self) -> None:
         here = psutil.Process(os.getpid())
-        done = False
-        while not done:
-            done = self._done.wait(SAMPLE_S)  # and once more at the end: a run may be shorter
-            resident = 0
-            for process in [here, *here.children(recursive=True)]:
-                try:
-                    resident += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            self.peak_rss_bytes = max(self.peak_rss_bytes, resident)
+        resident = 0
+        for process in [here, *here.children(recursive=True)]:
+            try:
+                resident += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        self._peak_rss_bytes = max(self._peak_rss_bytes, resident)

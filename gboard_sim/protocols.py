@@ -107,6 +107,13 @@ class Codec(Protocol):
         """The update that the receiver reads. Raises ValueError on a damaged payload."""
         ...
 
+    def transmit(self, update: Vector) -> tuple[Vector, int]:
+        """What the receiver reads of an update, and its payload's size, as `decode` of `encode`.
+
+        A simulation need not make the bytes, nor check them for damage, where it knows both.
+        """
+        ...
+
 
 class Mechanism(Protocol):
     """What makes an update private before it is encoded."""

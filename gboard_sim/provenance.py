@@ -1,7 +1,7 @@
 """Where a run came from: what its bits depend on beside the experiment."""
 
 import platform
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,29 @@ def facts(source: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "text_sha256": sha256(path.read_bytes()).hexdigest() if path.is_file() else None,
+        "processor": processor(),
+        "text_sha256": _digest(path) if path.is_file() else None,
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
+
+
+def surroundings() -> dict[str, Any]:
+    """What the bits of a job depend on where it is carried out, the source files included."""
+    sources = sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    return {
+        "python": platform.python_version(),
+        "processor": processor(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "sources": sources.hexdigest(),
+    }
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file, which may be larger than memory."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _version(name: str) -> str | None:
@@ -44,7 +63,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's model name, from Linux where it says."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

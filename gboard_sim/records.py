@@ -180,6 +180,11 @@ class Attempt:
         """The version that the update is measured from."""
         return self.stints[0].version
 
+    @property
+    def tokens(self) -> int:
+        """Tokens that its stints train on."""
+        return sum(stint.tokens for stint in self.stints)
+
 
 @dataclass(frozen=True, slots=True)
 class Upload(Attempt):
@@ -290,6 +295,11 @@ class Cohort:
     weights: tuple[float, ...]
     oldest_version: int
     dropouts: tuple[Dropout, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the uploads' phones train on."""
+        return sum(upload.tokens for upload in self.uploads)
 
 
 @dataclass(frozen=True, slots=True)

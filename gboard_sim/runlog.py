@@ -21,6 +21,7 @@ Every file is written aside and renamed.
 """
 
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -88,6 +89,28 @@ class RunDirectory:
                 f"continue it with: gboard-sim run --resume {path}"
             )
         return directory
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from writing here; the lock ends with the process at the latest.
+
+        Raises:
+            RunDirectoryError: A run is at work here.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            raise RunDirectoryError(
+                f"{self.path}: a run is at work here; wait for its end, or end it and --resume"
+            ) from None
+        except OSError:  # a file system without locks: nobody is kept out
+            pass
+        try:
+            yield
+        finally:
+            os.close(folder)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

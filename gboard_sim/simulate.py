@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,19 @@ from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.recorded_learner import JournaledLearner
 from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.journal import Journal
+from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.model.spec import flop_per_token, parameter_count
-from gboard_sim.learning.pool import ProcessPool
+from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
+from gboard_sim.learning.trainers.device import settled
 from gboard_sim.learning.verdict import judge
-from gboard_sim.learning_half import model_bytes, open_learner, open_workshop, replayed
+from gboard_sim.learning_half import (
+    model_bytes,
+    open_engine,
+    open_learner,
+    open_workshop,
+    replayed,
+)
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, most_payloads
 from gboard_sim.progress import Teller, Watch
@@ -81,34 +88,43 @@ def run(
         GboardSimError: The experiment, the text or the directory cannot be used.
     """
     directory = _place(experiment, out)
-    with _fresh(directory):
+    with directory.locked(), _fresh(directory):
         return _carry_out(experiment, directory, None, watch)
 
 
-def resume(path: Path | str, *, workers: int | None = None, watch: Watch | None = None) -> Run:
+def resume(
+    path: Path | str,
+    *,
+    workers: int | None = None,
+    engine: str | None = None,
+    ray_address: str | None = None,
+    watch: Watch | None = None,
+) -> Run:
     """Continue a run that was stopped, to the same end that it would have come to.
 
     Args:
         path: Its run directory.
         workers: Worker processes, where they should differ from the experiment's.
+        engine: `local` or `ray`, likewise; the experiment's address is kept by `ray` alone.
+        ray_address: Of the cluster, likewise.
         watch: Told how far the run is.
 
     Raises:
         RunDirectoryError: It is not a run directory of this version, or the run has ended.
     """
     directory = RunDirectory.open(Path(path), whole=False)
-    if (directory / "summary.json").exists():
-        _clean(directory)
-        raise RunDirectoryError(
-            f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
+    with directory.locked():
+        if (directory / "summary.json").exists():
+            _clean(directory)
+            raise RunDirectoryError(
+                f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
+            )
+        experiment = experiment_file.load(
+            directory / "experiment.toml",
+            overrides=experiment_file.machinery(workers, engine, ray_address),
         )
-    experiment = experiment_file.load(directory / "experiment.toml")
-    _same_makers(directory, experiment)
-    if workers is not None:
-        experiment = experiment.model_copy(
-            update={"run": experiment.run.model_copy(update={"workers": workers})}
-        )
-    return _carry_out(experiment, directory, Checkpoint.load(directory), watch)
+        _same_makers(directory, experiment)
+        return _carry_out(experiment, directory, Checkpoint.load(directory), watch)
 
 
 def run_fleet(
@@ -124,7 +140,7 @@ def run_fleet(
         _begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary
         typing = plausible_typing(
-            experiment.fleet.phones,
+            made.population.phones,
             experiment.run.days,
             experiment.run.seed,
             cache_rows=experiment.text.cache_rows,
@@ -143,7 +159,8 @@ def run_fleet(
 
 def _place(experiment: Experiment, out: Path | str | None) -> RunDirectory:
     """The directory that a run will write, made now so that a bad one is found at once."""
-    name = f"{experiment.name}-{experiment.run.seed}"
+    arm = "" if experiment.run.arm == "federated" else f"-{experiment.run.arm.replace(':', '-')}"
+    name = f"{experiment.name}{arm}-{experiment.run.seed}"
     return RunDirectory.create(unused(Path("runs"), name) if out is None else Path(out))
 
 
@@ -206,17 +223,22 @@ def _carry_out(
     watch: Watch | None,
 ) -> Run:
     """Run an experiment in its directory, from the start or from a checkpoint."""
+    experiment = settled(experiment)
     teller = Teller(experiment.run, watch)
     with ExitStack() as stack:
         meter = stack.enter_context(MachineMeter())
         scratch = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="gboard-sim-", ignore_cleanup_errors=True)
         )
-        made = world.build(experiment)
+        open_pool = stack.enter_context(open_engine(experiment))
         teller.tell("reading the text")
+        settings = experiment.text
+        divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
+        experiment = experiment.with_phones(len(divided.fleet))
+        made = world.build(experiment)
         text = prepare(
-            experiment.text,
-            phones=experiment.fleet.phones,
+            divided,
+            settings,
             days=experiment.run.days,
             utc_offset_s=made.population.utc_offset_s,
             seed=experiment.run.seed,
@@ -224,13 +246,15 @@ def _carry_out(
         if checkpoint is None:
             _begin(directory, experiment, "run")
         workshop = open_workshop(made, text, directory, Path(scratch))
-        workers = experiment.run.workers or cpu_count() or 1
-        pool = ProcessPool(workshop, workers)
+        pool = open_pool(workshop)
         stack.callback(pool.close)
         journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
-        learner = open_learner(made, text, directory, workshop, pool, journal, checkpoint)
+        learner = open_learner(
+            made, text, directory, workshop, pool, journal, checkpoint, teller.tell
+        )
         teller.watch_recall(lambda: learner.recall_at_3)
-        seam = JournaledLearner(replayed(learner, journal, checkpoint), journal)
+        alone = isinstance(learner, LocalOnlyLearner)
+        seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
             end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
             learner.finish()
@@ -247,12 +271,14 @@ def _carry_out(
         for name, metrics in verdict.sets.items():
             journal.rows("evaluations", metrics.rows(end.versions, name))
         journal.join(directory.path)
-        parameters = workshop.snapshots.read(end.versions)
+        version = learner.state.version
+        parameters = workshop.snapshots.read(version)
+        test = verdict.sets.get("test")
         facts = {
             "experiment": experiment.name,
             "seed": experiment.run.seed,
-            "version": end.versions,
-            "recall_at_3": verdict.sets["test"].overall.recall_at_3,
+            "version": version,
+            "recall_at_3": None if test is None else test.overall.recall_at_3,
             "text": text.corpus.source,
         }
         artefacts.write(directory, workshop, parameters, facts)
@@ -260,9 +286,9 @@ def _carry_out(
             tokens=workshop.tokens,
             parameters=len(parameters),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
-            learner=learner,
+            totals=learner.state.totals,
             verdict=verdict,
-            workers=workers,
+            pool=pool,
             waited_s=waited_s,
         )
         finished = _end(directory, made, meter, end, learnt)

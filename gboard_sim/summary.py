@@ -5,7 +5,7 @@
 | `schema` | version of the run directory's layout |
 | `experiment`, `seed` | the experiment's name and seed |
 | `text_source` | `synthetic`, or the corpus file's name |
-| `stop_reason` | `days`, `versions`, `budget:<name>`, `target_recall`, `no_gain` |
+| `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
@@ -38,11 +38,12 @@
 | `machine` | exactly what depends on the machine, below |
 
 `machine` holds `wall_s`, `fleet_wall_s`, `training_wall_s` (the fleet waiting for the learner),
-`peak_rss_bytes` over the process tree, and `workers`.
+`peak_rss_bytes` over the process tree of this machine, `engine`, `workers`, and `processors`, the
+models of the processors of all machines that took part: with more than one, bits may differ.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,13 @@ from typing import Any
 import numpy as np
 
 from gboard_sim.fleet.simulation import FleetEnd
-from gboard_sim.learning.learner import FederatedLearner
+from gboard_sim.learning.learner_state import Totals
 from gboard_sim.learning.model.spec import flop_per_token
+from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger
+from gboard_sim.provenance import processor
 from gboard_sim.runlog import SCHEMA, RunDirectory
 from gboard_sim.world import World
 
@@ -67,18 +70,18 @@ class Learnt:
         tokens: Token ids V.
         parameters: Number of parameters.
         parameters_sha256: Digest of the last version.
-        learner: The finished learner.
+        totals: What was trained for it.
         verdict: Its last judgement.
-        workers: Worker processes.
+        pool: Where it was trained.
         waited_s: Wall seconds that the fleet waited for the learner.
     """
 
     tokens: int
     parameters: int
     parameters_sha256: str
-    learner: FederatedLearner
+    totals: Totals
     verdict: Verdict
-    workers: int
+    pool: Pool
     waited_s: float
 
 
@@ -96,10 +99,11 @@ def summarise(
             "schema": SCHEMA,
             "experiment": made.experiment.name,
             "seed": made.experiment.run.seed,
+            "arm": made.experiment.run.arm,
             **_learning(made, learnt),
             **_fleet(directory, end),
             **_privacy(ledger, len(end.participations)),
-            "machine": _machine(meter, learnt),
+            "machine": _machine(made, meter, learnt),
         }
     )
     return summary
@@ -124,8 +128,8 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     source = made.experiment.text.source
     if learnt is None:
         return dict.fromkeys(LEARNED) | {"text_source": "made up", "model": made.spec.name}
-    verdict, state = learnt.verdict, learnt.learner.state
-    test = verdict.sets["test"].overall
+    verdict, totals = learnt.verdict, learnt.totals
+    test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
     flop = flop_per_token(made.spec, learnt.tokens)
     return {
@@ -133,25 +137,25 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
-        "recall_at_1": test.recall_at_1,
-        "recall_at_3": test.recall_at_3,
+        "recall_at_1": test and test.recall_at_1,
+        "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
         "recall_at_3_seen_users": verdict.sets["later"].overall.recall_at_3,
-        "accuracy_tff": test.accuracy_tff,
-        "accuracy_fedjax": test.accuracy_fedjax,
-        "perplexity": test.perplexity,
-        "perplexity_in_vocabulary": test.perplexity_in_vocabulary,
-        "oov_share": test.oov_share,
+        "accuracy_tff": test and test.accuracy_tff,
+        "accuracy_fedjax": test and test.accuracy_fedjax,
+        "perplexity": test and test.perplexity,
+        "perplexity_in_vocabulary": test and test.perplexity_in_vocabulary,
+        "oov_share": test and test.oov_share,
         "unigram_recall_at_3": baselines and baselines.unigram,
         "ngram_recall_at_3": baselines and baselines.ngram,
         "ngram_public_recall_at_3": baselines and baselines.ngram_public,
         "ngram_order": baselines and baselines.ngram_order,
         "ceiling_recall_at_3": verdict.ceiling,
         "ceiling_share": verdict.ceiling_share,
-        "sessions_trained": state.totals.sessions_trained,
-        "sessions_trained_unused": state.totals.sessions_trained_unused,
-        "trained_tokens": state.totals.trained_tokens,
-        "training_flop": state.totals.trained_tokens * flop,
+        "sessions_trained": totals.sessions_trained,
+        "sessions_trained_unused": totals.sessions_trained_unused,
+        "trained_tokens": totals.trained_tokens,
+        "training_flop": totals.trained_tokens * flop,
         "parameters_sha256": learnt.parameters_sha256,
     }
 
@@ -237,14 +241,16 @@ def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
     }
 
 
-def _machine(meter: MachineMeter, learnt: Learnt | None) -> dict[str, Any]:
+def _machine(made: World, meter: MachineMeter, learnt: Learnt | None) -> dict[str, Any]:
     waited = learnt.waited_s if learnt else 0.0
     return {
         "wall_s": round(meter.wall_s, 3),
         "fleet_wall_s": round(meter.seconds.get("fleet", 0.0) - waited, 3),
         "training_wall_s": round(waited, 3),
         "peak_rss_bytes": meter.peak_rss_bytes,
-        "workers": learnt.workers if learnt else 0,
+        "engine": made.experiment.run.engine if learnt else None,
+        "workers": learnt.pool.workers if learnt else 0,
+        "processors": list(learnt.pool.processors) if learnt else [processor()],
     }
 
 
@@ -257,3 +263,36 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         return "infinity"
     return value
+
+
+def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A summary's figures as a terminal shows them; what the run does not have is left out."""
+
+    def have(*keys: str) -> bool:
+        return all(summary[key] is not None for key in keys)
+
+    s = summary
+    yield "versions, stopped by", f"{s['versions']}, {s['stop_reason']}"
+    yield "simulated days", f"{s['simulated_days']:.2f}"
+    yield "phones, of which took part", f"{s['phones']:,}, {s['phones_participated']:,}"
+    if have("recall_at_3"):
+        start = f"(version 0: {s['recall_at_3_version_0']:.3f})"
+        yield "recall at 1, at 3", f"{s['recall_at_1']:.3f}, {s['recall_at_3']:.3f} {start}"
+    if have("ngram_recall_at_3"):
+        baselines = f"{s['ngram_recall_at_3']:.3f}, {s['unigram_recall_at_3']:.3f}"
+        yield "recall at 3 of n-gram, unigram", baselines
+    if have("ceiling_share"):
+        share = f"{s['ceiling_recall_at_3']:.3f}, {s['ceiling_share']:.1%}"
+        yield "ceiling on this text, share of it", share
+    up, down = s["uplink_bytes_per_phone_mean"], s["downlink_bytes_per_phone_mean"]
+    yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
+    joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
+    yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
+    yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
+    if have("privacy_unit"):
+        epsilon = s["epsilon_policy"]
+        claim = "none: the log breaks its bounds" if epsilon is None else f"{epsilon:.4g}"
+        yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
+    machine = s["machine"]
+    memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
+    yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"

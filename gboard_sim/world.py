@@ -1,7 +1,8 @@
 """An experiment made concrete: its phones, its model, and what passes between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 from gboard_sim import catalogue
@@ -10,7 +11,8 @@ from gboard_sim.communication.codecs import CODECS
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment import Experiment, LearningRateDecay
+from gboard_sim.experiment import Experiment
+from gboard_sim.experiment_training import LearningRateDecay
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.fleet.population import Population, populate
 from gboard_sim.fleet.rules import RoundRules
@@ -37,6 +39,8 @@ class World:
         codec: How an update becomes bytes.
         optimizer: The server's.
         server_rate: The server's learning rate for the step that makes a version.
+        central: The optimiser of the arm `central`.
+        central_rate: Its learning rate for the version that is made.
         claim: What is promised about privacy, None where nothing is.
         mechanism: What makes updates private.
     """
@@ -49,6 +53,8 @@ class World:
     codec: Codec
     optimizer: ServerOptimizer
     server_rate: Callable[[int], float]
+    central: ServerOptimizer
+    central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
 
@@ -64,7 +70,9 @@ def build(experiment: Experiment) -> World:
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
-    _known("server.optimizer", experiment.server.optimizer, OPTIMIZERS)
+    server, central = experiment.server, experiment.central
+    if (pretraining := experiment.training.pretraining) is not None:
+        _optimizer("training.pretraining", pretraining.optimizer, pretraining.options)
     compatibility.check(
         experiment.schedule.name,
         experiment.codec.name,
@@ -72,11 +80,17 @@ def build(experiment: Experiment) -> World:
         weights=experiment.server.weights,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
+    phones = experiment.fleet.phones
+    if phones == "all":
+        raise ExperimentError(
+            'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
+            "hint: give a number"
+        )
     protocol = experiment.protocol
     claim = _claim(experiment)
     return World(
         experiment=experiment,
-        population=populate(mix, experiment.fleet.phones, experiment.run.seed),
+        population=populate(mix, phones, experiment.run.seed),
         rules=RoundRules(
             goal=protocol.goal,
             over_selection=protocol.over_selection,
@@ -89,8 +103,10 @@ def build(experiment: Experiment) -> World:
         spec=_spec(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=CODECS[experiment.codec.name](),
-        optimizer=_optimizer(experiment),
-        server_rate=_rate(experiment.server.learning_rate, experiment.server.decay).at,
+        optimizer=_optimizer("server", server.optimizer, server.options),
+        server_rate=_rate(server.learning_rate, server.decay).at,
+        central=_optimizer("central", central.optimizer, central.options),
+        central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
         mechanism=NoMechanism()
         if claim is None
@@ -154,14 +170,21 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
         raise ExperimentError(f"[schedule] {error}") from error
 
 
-def _optimizer(experiment: Experiment) -> ServerOptimizer:
-    """The server's optimiser with its own options."""
-    server = experiment.server
+def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:
+    """An optimiser with its own options, as a table of the experiment names them."""
+    _known(f"{table}.optimizer", name, OPTIMIZERS)
+    allowed = signature(OPTIMIZERS[name]).parameters
+    for option, value in options.items():
+        if option not in allowed:
+            raise ExperimentError(
+                f"{table}.options.{option} = {value} is not allowed: {name!r} has the options "
+                f"{', '.join(allowed) or 'none'}"
+            )
     try:
-        return OPTIMIZERS[server.optimizer](**server.options)
-    except TypeError as error:
-        raise ExperimentError(f"server.options = {server.options}: {error}") from error
+        return OPTIMIZERS[name](**options)
+    except ValueError as error:
+        raise ExperimentError(f"{table}.options: {error}") from error
 
 
 def _rate(first: float, decay: LearningRateDecay) -> LearningRate:
-    return LearningRate(first, decay.kind, decay.factor, decay.every)
+    return LearningRate(first, decay.kind, decay.factor, decay.every, decay.warm_up)

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
-    "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "journal", "machine",
+    "catalogue", "checkpoint", "errors", "experiment", "experiment_file",
+    "experiment_training", "experiment_values", "journal", "machine",
     "progress", "protocols", "provenance", "records", "rotation", "runlog", "seeds", "tables",
     "units",
 }  # fmt: skip
@@ -20,7 +21,16 @@ MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor
     "fleet": ({"fleet"}, {"simpy"}),
     "learning": (
         {"learning", "keyboard"},
-        {"torch", "onnx", "onnxruntime", "onnxscript", "sentencepiece", "ray", "symspellpy"},
+        {
+            "torch",
+            "onnx",
+            "onnxruntime",
+            "onnxscript",
+            "sentencepiece",
+            "pyarrow",
+            "ray",
+            "symspellpy",
+        },
     ),
     "communication": ({"communication"}, {"pyarrow", "safetensors"}),
     "privacy": ({"privacy"}, {"dp_accounting", "scipy", "cryptography"}),
@@ -39,6 +49,11 @@ GROUND_HEAVY = {
     "runlog": {"pyarrow"},
     "tables": {"pyarrow"},
 }
+BENCH_HEAVY = {  # what is timed by itself; the rest of bench trains through the learning half
+    "own_products": {"onnx"},
+    "peak": {"onnx", "onnxruntime", "torch"},
+}
+PEERS = ROOT / "bench" / "peers"  # programs of other environments: nothing of ours, nothing shared
 JOIN_HEAVY = {"artefacts": {"safetensors"}, "simulate": {"pyarrow"}}  # what a directory holds
 
 
@@ -66,9 +81,20 @@ def test_a_package_imports_only_itself_and_what_lies_below(package):
         return
     packages, heavy = MAY_IMPORT[package]
     for path in (ROOT / package).rglob("*.py"):
+        if path.parent == PEERS:
+            continue
+        own = heavy | (BENCH_HEAVY.get(path.stem, set()) if package == "bench" else set())
         for name in imported(path):
             assert ours(name) in packages | GROUND | {""}, f"{path} imports {name}"
-            assert name.split(".")[0] not in HEAVY - heavy, f"{path} imports {name}"
+            assert name.split(".")[0] not in HEAVY - own, f"{path} imports {name}"
+
+
+def test_programs_for_peers_import_nothing_of_ours_and_nobody_imports_them():
+    for path in ROOT.rglob("*.py"):
+        for name in imported(path):
+            if path.parent == PEERS:
+                assert name.split(".")[0] != "gboard_sim", f"{path} imports {name}"
+            assert not name.startswith("gboard_sim.bench.peers"), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.py")), ids=lambda path: path.stem)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gboard_sim import cli, simulate
+from gboard_sim.errors import GboardSimWarning
 
 SMALL = ["--set", "run.versions=2", "--workers", "1"]
 CATALOGUES = [
@@ -148,12 +149,25 @@ def test_list_has_every_catalogue():
         (["--set", "schedule"], ["--set", "section.key=value"]),
         (["--variant", "nightly"], ["smoke.toml", "'nightly'", "local-dp"]),
         (["--corpus", "nowhere.jsonl"], ["nowhere.jsonl", "No such file"]),
+        (
+            ["--set", "server.options.bta=1"],
+            ["server.options.bta", "'adam'", "beta_1, beta_2, tau"],
+        ),
+        (["--set", "text.source="], ["text.source is empty", "--corpus FILE"]),
+        (["--workers", "100000"], ["run.workers", "100000", "allowed: 0, one per processor, to"]),
     ],
 )
 def test_a_bad_input_is_one_message_that_names_it(refused, tmp_path, arguments, said):
     message = refused("run", "smoke", *arguments, "--out", tmp_path / "run")
     assert all(word in message for word in said), message
     assert not (tmp_path / "run").exists()
+
+
+def test_a_warning_of_ours_is_one_line_without_a_place_in_the_code(capsys):
+    cli._say_warning(GboardSimWarning("mixed"), GboardSimWarning, "here.py", 3)
+    cli._say_warning(UserWarning("odd"), UserWarning, "there.py", 4)
+    said = "gboard-sim: warning: mixed\ngboard-sim: there.py:4: warning: odd\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_a_bad_input_ends_the_process_with_status_2(tmp_path):
@@ -232,8 +246,17 @@ def test_a_corpus_that_cannot_be_used_is_refused(refused, tmp_path, content, sai
         assert said in refused("corpus", "inspect", path)
 
 
-@pytest.mark.parametrize("reach", ["provenance.json", "checkpoints/newest.safetensors"])
-def test_ctrl_c_is_one_line_and_status_130_and_the_run_resumes(tmp_path, reach):
+@pytest.mark.parametrize(
+    ("reach", "sent", "status", "said"),
+    [
+        ("provenance.json", signal.SIGINT, 130, "interrupted"),
+        ("checkpoints/newest.safetensors", signal.SIGINT, 130, "interrupted"),
+        ("checkpoints/newest.safetensors", signal.SIGTERM, 143, "terminated"),
+    ],
+)
+def test_a_run_that_is_stopped_says_one_line_and_tidies_up_and_resumes(
+    refused, tmp_path, reach, sent, status, said
+):
     out, scratch = tmp_path / "run", tmp_path / "scratch"
     scratch.mkdir()
     command = [
@@ -247,10 +270,11 @@ def test_ctrl_c_is_one_line_and_status_130_and_the_run_resumes(tmp_path, reach):
     while not (out / reach).exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    assert "a run is at work here" in refused("run", "--resume", out)
+    os.killpg(process.pid, sent)  # as a terminal does: to the workers too
     stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stdout) == (130, "")
-    assert only_message(stderr).endswith("interrupted; --resume goes on from the last checkpoint")
+    assert (process.returncode, stdout) == (status, "")
+    assert only_message(stderr).endswith(f"{said}; --resume goes on from the last checkpoint")
     assert not list(scratch.glob("gboard-sim-*"))  # the phones' text was there, and is gone
     assert not (out / "summary.json").exists()
     assert simulate.resume(out, workers=1).summary["stop_reason"] == "days"

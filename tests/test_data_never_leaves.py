@@ -29,11 +29,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import save
 
 import gboard_sim
-from gboard_sim import catalogue, simulate, world
+from gboard_sim import catalogue, learning_half, simulate, world
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.pool import InlinePool
+from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import PreparedText, prepare
 
 N = 5
@@ -155,8 +156,8 @@ def private_of(experiment: gboard_sim.Experiment) -> Private:
     made = world.build(experiment)
     return Private.of(
         prepare(
+            read_divided(experiment.text, experiment.fleet.phones, experiment.run.seed),
             experiment.text,
-            phones=experiment.fleet.phones,
             days=experiment.run.days,
             utc_offset_s=made.population.utc_offset_s,
             seed=experiment.run.seed,
@@ -246,7 +247,11 @@ def test_the_scan_passes_the_public_text_and_the_vocabulary(chat, private, tmp_p
     experiment = gboard_sim.load("smoke", overrides=overrides(chat))
     made = world.build(experiment)
     text = prepare(
-        experiment.text, phones=60, days=2.0, seed=1, utc_offset_s=made.population.utc_offset_s
+        read_divided(experiment.text, 60, seed=1),
+        experiment.text,
+        days=2.0,
+        seed=1,
+        utc_offset_s=made.population.utc_offset_s,
     )
     rows = text.store.public
     lexicon = text.corpus.lexicon
@@ -273,14 +278,14 @@ class Overheard:
         heard = self
 
         class SpyCodec(Fp32):
-            def encode(self, update):
-                payload = Fp32.encode(self, update)
+            def transmit(self, update):
+                payload = self.encode(update)
                 heard.payloads.append(payload)
-                return payload
+                return self.decode(payload), len(payload)
 
         class SpySeam(simulate.JournaledLearner):
-            def __init__(self, learner, journal):
-                super().__init__(learner, journal)
+            def __init__(self, learner, journal, *, versions):
+                super().__init__(learner, journal, versions=versions)
                 outcome = self.outcome
                 self.outcome = lambda version: heard.keep(heard.outcomes, outcome(version))
 
@@ -292,7 +297,7 @@ class Overheard:
                 super().sessions(heard.keep(heard.sessions, block))
 
         patch.setattr(
-            simulate, "ProcessPool",
+            learning_half, "ProcessPool",
             lambda workshop, workers: InlinePool(replace(workshop, codec=SpyCodec())),
         )  # fmt: skip
         patch.setattr(simulate, "JournaledLearner", SpySeam)

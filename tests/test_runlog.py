@@ -186,3 +186,16 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path):
         path = unused(tmp_path, "smoke-1")
         assert path.name == expected
         path.mkdir()
+
+
+def test_a_directory_belongs_to_one_run_at_a_time(tmp_path):
+    first = RunDirectory.create(tmp_path / "run")
+    with first.locked():
+        with (
+            pytest.raises(RunDirectoryError, match="a run is at work here"),
+            RunDirectory(tmp_path / "run").locked(),
+        ):
+            pass
+        assert names(tmp_path) == set()  # and nothing is left of the lock
+    with RunDirectory(tmp_path / "run").locked():
+        pass

@@ -109,6 +109,27 @@ def test_cohorts_of_several_chunks_have_the_same_bits_over_workers(tmp_path):
     assert files(tmp_path / "one") == files(tmp_path / "three")
 
 
+def test_phones_that_train_together_make_the_run_that_they_make_one_by_one(tmp_path):
+    """Cohorts of four chunks, trained ten phones at once in torch."""
+    more = ["protocol.goal=20", "protocol.minimum=20", "run.versions=3", "fleet.phones=80"]
+    more += ["schedule.name=every_kth", "schedule.k=2", "server.optimizer=fed_avg"]
+    torch = [*more, "training.trainer=torch", "training.phones_together=10"]
+    variants = {
+        "one by one": more,
+        "together": [*torch, "run.workers=1", "run.lookahead=0"],
+        "again": [*torch, "run.workers=3", "run.lookahead=4"],
+    }
+    last = {}
+    for name, overrides in variants.items():
+        made = gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / name)
+        assert set(made.table("versions")["uploads"].to_pylist()) == {20}
+        last[name] = load_file(tmp_path / name / "artefacts/parameters.safetensors")
+    for key, tensor in last["one by one"].items():
+        error = np.linalg.norm(last["together"][key] - tensor) / np.linalg.norm(tensor)
+        assert error < 1e-5, key
+    assert files(tmp_path / "together") == files(tmp_path / "again")
+
+
 def test_a_fleet_learns_more_than_how_frequent_words_are(tmp_path):
     example = Path(__file__).parents[1] / "notebooks/first_round/experiment.toml"
     run = gboard_sim.run(gboard_sim.load(example), out=tmp_path / "run")

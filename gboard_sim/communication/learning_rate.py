@@ -21,6 +21,8 @@ class LearningRate:
         kind: How it falls.
         factor: What `step`, `exponential` and `cosine` multiply by, in (0, 1].
         every: Versions over which they do so.
+        warm_up: Versions before which the rate is smaller: at version v, (v + 1) / (warm_up + 1) of
+            what it would be (Goyal et al. 2017, arXiv 1706.02677, section 2.2: gradual warm-up).
 
     Raises:
         ValueError: An argument is outside its range; the message names both.
@@ -30,6 +32,7 @@ class LearningRate:
     kind: Decay = "constant"
     factor: float = 0.5
     every: int = 100
+    warm_up: int = 0
 
     def __post_init__(self) -> None:
         if not (self.first > 0.0 and math.isfinite(self.first)):
@@ -40,9 +43,15 @@ class LearningRate:
             raise ValueError(f"factor(={self.factor}) must be above 0 and at most 1")
         if self.every < 1:
             raise ValueError(f"every(={self.every}) must be at least 1 version")
+        if self.warm_up < 0:
+            raise ValueError(f"warm_up(={self.warm_up}) must be at least 0 versions")
 
     def at(self, version: int) -> float:
         """The rate at `version`."""
+        return self._warm(version) * min(1.0, (version + 1) / (self.warm_up + 1))
+
+    def _warm(self, version: int) -> float:
+        """The rate at `version` without the warm-up."""
         passed = version / self.every
         match self.kind:
             case "constant":

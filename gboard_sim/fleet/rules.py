@@ -50,9 +50,8 @@ class StopRules:
     Attributes:
         days: Simulated days. No round is configured after them; one that is reporting closes.
         versions: Server steps.
-        budgets: Limits by name: `uplink_bytes` in all, `uplink_mb_per_phone`,
-            `downlink_mb_per_phone` and `energy_j_per_phone` as means over the fleet. Looked at
-            when a round closes.
+        budgets: Limits of means over the fleet's phones, by name; see `BUDGETS`. Looked at when a
+            round closes.
         evaluate_every: Versions between those at which the learner may ask to stop.
     """
 
@@ -62,7 +61,8 @@ class StopRules:
     evaluate_every: int = 1
 
 
-BUDGETS = ("uplink_bytes", "uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone")
+BUDGETS = ("uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone")
+"""By the names of their keys in `[run.budget]`, and in the reason why a run ended."""
 
 
 def check(

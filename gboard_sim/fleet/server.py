@@ -235,7 +235,6 @@ class Server:
         accounts = self._accounts
         phones = len(accounts.upload_bytes)
         spent = {
-            "uplink_bytes": accounts.upload_bytes.sum(),
             "uplink_mb_per_phone": accounts.upload_bytes.sum() / phones / BYTES_PER_MB,
             "downlink_mb_per_phone": accounts.download_bytes.sum() / phones / BYTES_PER_MB,
             "energy_j_per_phone": accounts.energy_j[1].sum() / phones,

@@ -1,63 +1,146 @@
-"""A cohort on its way to becoming a version: its updates summed in a fixed order."""
+"""A cohort on its way to becoming a version: its updates summed in a fixed order, then one step."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.learning.jobs import ChunkSum, TrainChunk
-from gboard_sim.records import Cohort
+from gboard_sim.errors import ExperimentError
+from gboard_sim.learning.jobs import ChunkSum, Job, Result, TrainChunks
+from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.server_optimizers import ServerOptimizer
+from gboard_sim.learning.server_optimizers.optimizer import State
+from gboard_sim.records import Cohort, Vector
 
-CHUNK = 8
-"""Uploads that a worker sums: fixed, because it decides the order of the additions."""
+CHUNK = 5
+"""Uploads summed first: fixed, because it decides the order of the additions. It divides the round
+sizes that people use (20, 50, 100), so that two or four workers have as much to do."""
+
+TAIL = 8
+"""Jobs at a cohort's end of which the longest starts first, so that no worker waits long for
+another's last (assumed: as many sums may wait for their turn)."""
 
 
-class Closing:
-    """The sum of a cohort's updates as its chunks come in.
-
-    Chunks of `CHUNK` uploads in phone order are added in their order; one that comes early waits.
-    Chunks are started in order too, so no more wait than there are workers, and memory is O(model).
+class Closing(Protocol):
+    """How a cohort becomes a version: federated averaging, or what it is compared to.
 
     Attributes:
         cohort: The cohort.
-        tokens: Tokens trained on in the chunks added so far.
+        tokens: Tokens trained on in what was added so far.
     """
 
-    def __init__(self, cohort: Cohort) -> None:
-        self.cohort = cohort
-        self.tokens = 0
-        self._loss = 0.0
-        self._total: npt.NDArray[np.float64] | None = None
-        self._pending = enumerate(_chunks(cohort))
-        self._next = next(self._pending, None)
-        self._added = 0
-        self._early: dict[int, ChunkSum] = {}
+    cohort: Cohort
+    tokens: int
+
+    @property
+    def loss(self) -> float:
+        """Mean training loss per token."""
+        ...
 
     def ready(self, published: int) -> bool:
-        """Whether the next chunk can start, given the newest published version."""
-        return self._next is not None and all(u.base <= published for u in self._next[1].uploads)
+        """Whether there is a job to start, given the newest published version."""
+        ...
 
-    def start(self) -> tuple[int, TrainChunk]:
-        """Take the next chunk to start, with its number."""
-        assert self._next is not None
-        number, chunk = self._next
-        self._next = next(self._pending, None)
-        return number, chunk
+    def start(self, before: LearnerState) -> tuple[int, Job]:
+        """Take the next job to start, with its number.
 
-    def add(self, number: int, chunk: ChunkSum) -> None:
-        """Take the sum of a chunk, and add every one whose turn it is."""
-        self._early[number] = chunk
+        Args:
+            before: The learner's newest state.
+        """
+        ...
+
+    def add(self, number: int, result: Result) -> None:
+        """Take the result of a job."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether every result is in."""
+        ...
+
+    def make(self, state: State, parameters: Vector) -> tuple[State, Vector, float]:
+        """The next version, once.
+
+        Args:
+            state: The optimiser's, at the version before.
+            parameters: Of the version before. Shape [P].
+
+        Returns:
+            The optimiser's next state, the next parameters, and the L2 norm of the mean update.
+        """
+        ...
+
+
+class Averaging:
+    """Federated averaging: the sum of a cohort's updates as its chunks come in.
+
+    Chunks of `CHUNK` uploads in phone order are added in their order; one that comes early waits.
+    Jobs start in order too, all but the last few, so few sums wait, and memory is O(model).
+
+    Args:
+        cohort: The cohort.
+        optimizer: The server optimiser that takes the mean update.
+        learning_rate: The server's.
+        chunks: Chunks that one job trains.
+    """
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        optimizer: ServerOptimizer,
+        learning_rate: float,
+        chunks: int = 1,
+    ) -> None:
+        self.cohort = cohort
+        self.tokens = 0
+        self._optimizer = optimizer
+        self._learning_rate = learning_rate
+        self._loss = 0.0
+        self._total: npt.NDArray[np.float64] | None = None
+        self._at_once = chunks * CHUNK
+        self._waiting = list(enumerate(_jobs(cohort, self._at_once)))
+        self._added = 0
+        self._early: dict[int, tuple[ChunkSum, ...]] = {}
+
+    def ready(self, published: int) -> bool:
+        """Whether there is a job whose uploads all started from versions that exist."""
+        return self._next(published) is not None
+
+    def _next(self, published: int) -> int | None:
+        """The place among the waiting jobs of the one to start; None where none can."""
+        tail = len(self._waiting) <= TAIL
+        able = [
+            (-sum(upload.tokens for upload in job.uploads), place)
+            for place, (_, job) in enumerate(self._waiting if tail else self._waiting[:1])
+            if all(upload.base <= published for upload in job.uploads)
+        ]
+        return min(able)[1] if able else None
+
+    def start(self, before: LearnerState) -> tuple[int, TrainChunks]:
+        """Take the next job to start, with its number."""
+        place = self._next(before.version)
+        assert place is not None
+        return self._waiting.pop(place)
+
+    def add(self, number: int, result: Result) -> None:
+        """Take the sums of a job's chunks, and add every one whose turn it is."""
+        assert isinstance(result, tuple)
+        self._early[number] = result
         while self._added in self._early:
-            due = self._early.pop(self._added)
-            self._total = due.total if self._total is None else self._total + due.total
-            self._loss += due.loss * due.tokens
-            self.tokens += due.tokens
+            for due in self._early.pop(self._added):
+                if self._total is None:
+                    self._total = np.array(due.total)  # Ray's is for reading only
+                else:
+                    self._total += due.total
+                self._loss += due.loss * due.tokens
+                self.tokens += due.tokens
             self._added += 1
 
     @property
     def complete(self) -> bool:
         """Whether every update is in the sum."""
-        return self._next is None and self._added * CHUNK >= len(self.cohort.uploads)
+        return self._added * self._at_once >= len(self.cohort.uploads)
 
     @property
     def loss(self) -> float:
@@ -71,8 +154,23 @@ class Closing:
         self._total = None
         return mean
 
+    def make(self, state: State, parameters: Vector) -> tuple[State, Vector, float]:
+        """The server optimiser's step along the mean update.
 
-def _chunks(cohort: Cohort) -> Iterator[TrainChunk]:
-    for first in range(0, len(cohort.uploads), CHUNK):
-        part = slice(first, first + CHUNK)
-        yield TrainChunk(cohort.uploads[part], cohort.weights[part])
+        Raises:
+            ExperimentError: It leads to values that are not finite.
+        """
+        mean = self.take_mean()
+        state, parameters = self._optimizer.apply(state, parameters, mean, self._learning_rate)
+        if not np.isfinite(parameters).all():
+            raise ExperimentError(
+                f"version {self.cohort.makes_version} has values that are not finite: "
+                "server.learning_rate or server.options are out of range; lower them"
+            )
+        return state, parameters, float(np.linalg.norm(mean))
+
+
+def _jobs(cohort: Cohort, at_once: int) -> Iterator[TrainChunks]:
+    for first in range(0, len(cohort.uploads), at_once):
+        part = slice(first, first + at_once)
+        yield TrainChunks(cohort.uploads[part], cohort.weights[part], CHUNK)

@@ -1,6 +1,6 @@
-"""What workers are asked to do: train a chunk of uploads, measure an attempt, score messages."""
+"""What workers are asked to do: train chunks of uploads, measure an attempt, score messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.evaluation.word_scorer import Scored
-from gboard_sim.learning.text.batches import stint_batches
+from gboard_sim.learning.server_optimizers.optimizer import State
+from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
+from gboard_sim.learning.trainers.trainer import Lesson
+from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Attempt, Ints, LocalWork, Measure, Stint, Upload, Vector
-
-PUBLIC = -1
-"""In the place of a phone, for shuffling the public text: no phone has this number."""
+from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,32 @@ class ChunkSum:
     tokens: int
 
 
-Result = ChunkSum | Scored | Measure
+@dataclass(frozen=True, slots=True)
+class Stretched:
+    """What training in one place came to.
+
+    Attributes:
+        parameters: The new parameters. Shape [P].
+        optimizer: The optimiser's state with them.
+        loss: Mean training loss per token.
+        tokens: Tokens trained on.
+    """
+
+    parameters: Vector
+    optimizer: State
+    loss: float
+    tokens: int
+
+
+Result = tuple[ChunkSum, ...] | Stretched | Scored | Measure
 
 
 class Job(Protocol):
     """One piece of work for one worker."""
+
+    def versions(self) -> frozenset[int]:
+        """The published versions that it reads."""
+        ...
 
     def work(self, workshop: Workshop) -> Result:
         """Carry it out."""
@@ -45,31 +66,48 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainChunk:
-    """Train some uploads, make them private, send them through the codec, and add them up."""
+class TrainChunks:
+    """Train some uploads, make them private, send them through the codec, and add up each chunk.
+
+    Attributes:
+        uploads: Those of one chunk after another.
+        weights: What each counts.
+        chunk: Uploads in a chunk; the last may have fewer.
+    """
 
     uploads: Sequence[Upload]
     weights: Sequence[float]
+    chunk: int
 
-    def work(self, workshop: Workshop) -> ChunkSum:
-        """The chunk's sum, added in the order of its uploads."""
-        total: npt.NDArray[np.float64] | None = None
+    def versions(self) -> frozenset[int]:
+        """Those from which the uploads started."""
+        return frozenset(upload.base for upload in self.uploads)
+
+    def work(self, workshop: Workshop) -> tuple[ChunkSum, ...]:
+        """The sum of each chunk."""
+        trained = train(workshop, self.uploads)
+        firsts = range(0, len(self.uploads), self.chunk)
+        return tuple(self._added_up(workshop, first, trained) for first in firsts)
+
+    def _added_up(
+        self, workshop: Workshop, first: int, trained: Iterator[tuple[Vector, float, int]]
+    ) -> ChunkSum:
+        """The sum of the chunk that begins with one upload, added in the order of its uploads."""
+        part = slice(first, first + self.chunk)
+        total = WeightedSum()
         loss, tokens = 0.0, 0
-        for upload, weight in zip(self.uploads, self.weights, strict=True):
-            update, upload_loss, upload_tokens = train(workshop, upload)
-            payload = workshop.codec.encode(update)
-            if len(payload) != upload.payload_bytes:
+        for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
+            update, upload_loss, upload_tokens = next(trained)
+            received, size = workshop.codec.transmit(update)
+            if size != upload.payload_bytes:
                 raise InvariantError(
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
-                    f"the codec made {len(payload)}"
+                    f"the codec made {size}"
                 )
-            received = workshop.codec.decode(payload).astype(np.float64)
-            received *= weight
-            total = received if total is None else total + received
+            total.add(received, weight)
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
-        assert total is not None
-        return ChunkSum(total, loss / max(tokens, 1), tokens)
+        return ChunkSum(total.value, loss / max(tokens, 1), tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +116,15 @@ class MeasureAttempt:
 
     attempt: Attempt
 
+    def versions(self) -> frozenset[int]:
+        """The one from which the attempt starts."""
+        return frozenset((self.attempt.base,))
+
     def work(self, workshop: Workshop) -> Measure:
         """The payload's size and the update's norm, after the mechanism."""
-        update, _, _ = train(workshop, self.attempt)
-        size = len(workshop.codec.encode(update))
+        [(update, _, _)] = train(workshop, [self.attempt])
+        _, size = workshop.codec.transmit(update)
         return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
-
-
-@dataclass(frozen=True, slots=True)
-class Pretrain:
-    """Train the parameters first drawn on all public text, as if one phone held it.
-
-    Attributes:
-        local: Passes, batch size and learning rate.
-    """
-
-    local: LocalWork
-
-    def work(self, workshop: Workshop) -> ChunkSum:
-        """The parameters after training, as a sum of one."""
-        rows = workshop.rows("public")
-        stint = Stint(
-            phone=PUBLIC,
-            nth=0,
-            version=0,
-            local=self.local,
-            rows=(0, rows.rows),
-            tokens=len(rows.tokens) * (self.local.epochs or 0),
-            began_s=0.0,
-            ended_s=0.0,
-        )
-        batches = stint_batches(rows.token_store(), stint, workshop.seed, workshop.spec.lane)
-        first = workshop.snapshots.read(0)
-        trained = workshop.trainer.train(first, batches, self.local.learning_rate)
-        return ChunkSum(trained.parameters.astype(np.float64), trained.loss, trained.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +135,53 @@ class ScoreRows:
     name: RowSet
     rows: Ints
 
+    def versions(self) -> frozenset[int]:
+        """The one that is judged."""
+        return frozenset((self.version,))
+
     def work(self, workshop: Workshop) -> Scored:
         """What the model said at every word, in the order of the rows."""
         parameters = workshop.snapshots.read(self.version)
         return workshop.scorer.score(workshop.rows(self.name), self.rows, parameters)
 
 
-def train(workshop: Workshop, attempt: Attempt) -> tuple[Vector, float, int]:
-    """Replay an attempt's stints from its base version.
+def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[tuple[Vector, float, int]]:
+    """Replay attempts' stints from their base versions, as many phones at once as are to be.
 
-    Returns:
-        The update as it leaves the phone (shape [P]), the last stint's mean loss, and the tokens.
+    Yields:
+        Of each attempt in turn: the update as it leaves the phone (shape [P]), the last stint's
+        mean loss, and the tokens.
     """
+    for first in range(0, len(attempts), workshop.phones_together):
+        yield from _train_together(workshop, attempts[first : first + workshop.phones_together])
+
+
+def _train_together(
+    workshop: Workshop, attempts: Sequence[Attempt]
+) -> Iterator[tuple[Vector, float, int]]:
+    """See `train`; stints of one place in their phone's order are trained side by side."""
     fleet = workshop.rows("fleet").token_store()
-    start = workshop.snapshots.read(attempt.base)
-    parameters, loss, tokens = start, 0.0, 0  # the last stint's loss is the newest news
-    for stint in attempt.stints:
-        batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
-        trained = workshop.trainer.train(parameters, batches, stint.local.learning_rate)
-        parameters, loss = trained.parameters, trained.loss
-        tokens += trained.tokens
-    if not np.isfinite(parameters).all():
-        raise ExperimentError(
-            f"training.learning_rate = {attempt.stints[-1].local.learning_rate:g} is too high: "
-            f"the training of session {attempt.session}, from version {attempt.base}, diverged "
-            "to values that are not finite; lower it, or server.learning_rate"
-        )
-    update = workshop.mechanism.privatize(parameters - start, attempt.phone, attempt.nth)
-    return update, loss, tokens
+    parameters = [workshop.snapshots.read(attempt.base) for attempt in attempts]
+    losses = [0.0] * len(attempts)  # the last stint's loss is the newest news
+    tokens = [0] * len(attempts)
+    for place in range(max(len(attempt.stints) for attempt in attempts)):
+        going = [at for at, attempt in enumerate(attempts) if place < len(attempt.stints)]
+        lessons = []
+        for at in going:
+            stint = attempts[at].stints[place]
+            batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
+            steps = stint_steps(fleet, stint)
+            lessons.append(Lesson(parameters[at], batches, steps, stint.local.learning_rate))
+        for at, trained in zip(going, workshop.trainer.train_together(lessons), strict=True):
+            parameters[at], losses[at] = trained.parameters, trained.loss
+            tokens[at] += trained.tokens
+    for at, attempt in enumerate(attempts):
+        update = parameters[at] - workshop.snapshots.read(attempt.base)
+        if not np.isfinite(update).all():
+            raise ExperimentError(
+                f"training.learning_rate = {attempt.stints[-1].local.learning_rate:g} is too high: "
+                f"the training of session {attempt.session}, from version {attempt.base}, diverged "
+                "to values that are not finite; lower it, or server.learning_rate"
+            )
+        private = workshop.mechanism.privatize(update, attempt.phone, attempt.nth)
+        yield private, losses[at], tokens[at]

@@ -12,15 +12,14 @@ from time import perf_counter
 
 import numpy as np
 
-from gboard_sim.errors import ExperimentError, InvariantError
+from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
-from gboard_sim.learning.evaluation.evaluation import Metrics, Scoring
+from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
-from gboard_sim.learning.jobs import ChunkSum, MeasureAttempt, Result
+from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
-from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Mechanism
@@ -45,7 +44,7 @@ class _Made:
 
 
 class FederatedLearner:
-    """Trains the uploads of each cohort in a pool of workers and applies their mean.
+    """Has a pool of workers train what each cohort asks for, and makes a version of it.
 
     Args:
         typing: Who typed how much, when.
@@ -53,8 +52,7 @@ class FederatedLearner:
         codec_is_measured: Whether the fleet must ask for the size of every payload.
         pool: Where jobs run.
         snapshots: Parameters by version; those of the state's version are there already.
-        optimizer: The server optimiser.
-        server_rate: The server's learning rate for the step that makes a version.
+        close: What makes a version of a cohort.
         mechanism: Its events are entered in the outcomes.
         validation: A new scoring of the validation set at a version.
         evaluate_every: Versions between evaluations.
@@ -78,8 +76,7 @@ class FederatedLearner:
         codec_is_measured: bool,
         pool: Pool,
         snapshots: Snapshots,
-        optimizer: ServerOptimizer,
-        server_rate: Callable[[int], float],
+        close: Callable[[Cohort], Closing],
         mechanism: Mechanism,
         validation: Callable[[int], Scoring],
         evaluate_every: int,
@@ -99,8 +96,7 @@ class FederatedLearner:
         self._model_bytes = model_bytes
         self._pool = pool
         self._snapshots = snapshots
-        self._optimizer = optimizer
-        self._server_rate = server_rate
+        self._close = close
         self._mechanism = mechanism
         self._validation = validation
         self._evaluate_every = evaluate_every
@@ -157,7 +153,7 @@ class FederatedLearner:
         newest = self._closings[-1].cohort.makes_version if self._closings else self._published
         if cohort.makes_version != newest + 1:
             raise InvariantError(f"version {cohort.makes_version} does not follow {newest}")
-        self._closings.append(Closing(cohort))
+        self._closings.append(self._close(cohort))
         self._pump(waiting=False)
 
     def outcome(self, version: int) -> Outcome:
@@ -179,6 +175,10 @@ class FederatedLearner:
             self._journal.rows("evaluations", metrics.rows(last, scoring.name))
             self.recall_at_3 = metrics.overall.recall_at_3
         return self._state
+
+    def scoring(self, evaluation_set: EvaluationSet) -> Scoring:
+        """The judgement of a set at the newest version."""
+        return Scoring.at(self._published, evaluation_set)
 
     def score(self, scoring: Scoring) -> Metrics:
         """Score a set of messages; waits. The learner must have finished."""
@@ -218,13 +218,13 @@ class FederatedLearner:
                 closing = found
             else:
                 return
-            number, chunk = closing.start()
-            self._pool.start(("train", closing.cohort.makes_version, number), chunk)
+            number, training = closing.start(self._state)
+            self._pool.start(("train", closing.cohort.makes_version, number), training)
 
     def _accept(self, kind: str, at: int, number: int, result: Result) -> None:
         """Take in what a worker answered."""
         match kind, result:
-            case "train", ChunkSum():
+            case "train", tuple() | Stretched():
                 waiting = next(c for c in self._closings if c.cohort.makes_version == at)
                 waiting.add(number, result)
             case "score", Scored():
@@ -236,15 +236,9 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        mean = closing.take_mean()
-        optimizer, parameters = self._optimizer.apply(
-            before.optimizer, self._snapshots.read(before.version), mean, self._server_rate(version)
+        optimizer, parameters, norm = closing.make(
+            before.optimizer, self._snapshots.read(before.version)
         )
-        if not np.isfinite(parameters).all():
-            raise ExperimentError(
-                f"version {version} has values that are not finite: server.learning_rate or "
-                "server.options are out of range; lower them"
-            )
         self._snapshots.write(version, parameters)
         measured = len(cohort.dropouts) if "bytes" in self.answers else 0
         totals = before.totals
@@ -256,6 +250,7 @@ class FederatedLearner:
                 sessions_trained=totals.sessions_trained + len(cohort.uploads) + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
                 trained_tokens=totals.trained_tokens + closing.tokens,
+                planned_tokens=totals.planned_tokens + cohort.tokens,
             ),
         )
         event = self._mechanism.event(version, len(cohort.uploads))
@@ -264,7 +259,6 @@ class FederatedLearner:
             metrics={"loss": closing.loss},
             privacy=() if event is None else (event,),
         )
-        norm = float(np.linalg.norm(mean))
         self._made[version] = _Made(outcome, self._state, closing, norm)
         if version % self._evaluate_every == 0:
             self._scorings[version] = self._validation(version)

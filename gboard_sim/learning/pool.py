@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
+from gboard_sim import provenance
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.jobs import Job, Result
 from gboard_sim.learning.workshop import Workshop
@@ -22,10 +23,11 @@ from gboard_sim.learning.workshop import Workshop
 MOST_DEATHS = 3
 """Deaths of workers on one job before the run gives up (assumed)."""
 
-_ONE_THREAD = {
+ONE_THREAD = {
     name: "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS")
 }
+"""The environment of every worker: phones run side by side in processes."""
 
 
 Key = tuple[str, int, int]
@@ -34,6 +36,16 @@ Key = tuple[str, int, int]
 
 class Pool(Protocol):
     """Something that carries out jobs, in any order, and says which are done."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at a time, at most."""
+        ...
+
+    @property
+    def processors(self) -> Sequence[str]:
+        """The models of the processors that take part, this process's among them."""
+        ...
 
     def idle(self) -> int:
         """Jobs that could be started at once."""
@@ -53,15 +65,17 @@ class Pool(Protocol):
 
 
 class InlinePool:
-    """Carries out every job at once in this process: for tests and for a GPU."""
+    """Carries out every job as it is started, in this process: for tests and for a GPU."""
 
     def __init__(self, workshop: Workshop) -> None:
+        self.workers = 1
+        self.processors = (provenance.processor(),)
         self._workshop = workshop
         self._done: list[tuple[Key, Result]] = []
 
     def idle(self) -> int:
-        """One, always."""
-        return 1
+        """One, unless a result waits to be taken: results are as large as models."""
+        return 0 if self._done else 1
 
     def start(self, key: Key, job: Job) -> None:
         """Carry the job out."""
@@ -88,7 +102,7 @@ class _Process:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "gboard_sim.learning.worker", str(far.fileno())],
                 pass_fds=[far.fileno()],
-                env=os.environ | _ONE_THREAD | {"PYTHONPATH": places},
+                env=os.environ | ONE_THREAD | {"PYTHONPATH": places},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # what kills the run's group leaves them time to tidy up
             )
@@ -121,6 +135,8 @@ class ProcessPool:
     """
 
     def __init__(self, workshop: Workshop, workers: int) -> None:
+        self.workers = workers
+        self.processors = (provenance.processor(),)
         self._workshop = workshop
         self._workers = [_Process(workshop) for _ in range(workers)]
         self._deaths: dict[Key, int] = {}

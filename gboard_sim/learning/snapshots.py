@@ -2,11 +2,20 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from gboard_sim.records import Vector
 from gboard_sim.runlog import aside, writing
+
+
+class Published(Protocol):
+    """Where a worker finds the parameters of a version."""
+
+    def read(self, version: int) -> Vector:
+        """The parameters of a version, not to be changed. Shape [P]."""
+        ...
 
 
 class Snapshots:

@@ -1,6 +1,7 @@
 """The last judgement of a run: test users once, training users' later text, and what to beat."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from gboard_sim.learning.baselines.kneser_ney_tuning import tune
 from gboard_sim.learning.baselines.unigram import Unigram
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
 from gboard_sim.learning.law.ceiling import ceiling, true_mass
-from gboard_sim.learning.learner import FederatedLearner
+from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.text.store import RowSet
 from gboard_sim.records import Ints
@@ -35,13 +36,31 @@ class Baselines:
     ngram_order: int
 
 
+class FinishedLearner(Protocol):
+    """A learner that has made its last version, to be judged."""
+
+    @property
+    def state(self) -> LearnerState:
+        """Its last version, and what it took."""
+        ...
+
+    def scoring(self, evaluation_set: EvaluationSet) -> Scoring | None:
+        """The judgement of a set; None where there is no model for that set's users."""
+        ...
+
+    def score(self, scoring: Scoring) -> Metrics:
+        """Carry a judgement out; waits."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a run's last version is worth.
 
     Attributes:
         sets: The figures by set: `test` (unseen users, earlier and later text), `later` (training
-            users' own later text, by phone class) and `fleet` (a sample of what was trained on).
+            users' own later text, by phone class) and `fleet` (a sample of what was trained on);
+            `later` alone where phones train alone.
         first: The test figures of version 0.
         baselines: What counting words reaches; None where that was not asked for.
         ceiling: Test recall at 3 of the best possible predictor; None for real text.
@@ -57,7 +76,7 @@ class Verdict:
 
 def judge(
     text: PreparedText,
-    learner: FederatedLearner,
+    learner: FinishedLearner,
     settings: Evaluation,
     *,
     ended_s: float,
@@ -74,7 +93,6 @@ def judge(
         phone_class: The class of each phone. Shape [phones].
         classes: Names of the classes.
     """
-    version = learner.state.version
     store = text.store
     by_class = {
         f"class:{name}": phone_class[store.later.owner()] == number
@@ -90,14 +108,18 @@ def judge(
         "later": text.evaluation_set("later", settings.test_messages, by_class),
         "fleet": text.evaluation_set("fleet", TRAINED_ROWS),
     }
-    sets = {name: learner.score(Scoring(which, version)) for name, which in judged.items()}
-    first = sets["test"] if version == 0 else learner.score(Scoring(test, 0))
+    scorings = {name: learner.scoring(which) for name, which in judged.items()}
+    sets = {name: learner.score(found) for name, found in scorings.items() if found is not None}
+    if learner.state.version == 0 and "test" in sets:
+        first = sets["test"]
+    else:
+        first = learner.score(Scoring.at(0, test))
     best = share = None
     if text.law is not None:
-        bound = ceiling(text.law, test.words, test.offsets, text.known)
-        shown = sets["test"].shown
-        best = bound.recall_at_3
-        share = float(true_mass(text.law, test.words, test.offsets, shown).sum(1).mean()) / best
+        best = ceiling(text.law, test.words, test.offsets, text.known).recall_at_3
+        if "test" in sets:
+            mass = true_mass(text.law, test.words, test.offsets, sets["test"].shown)
+            share = float(mass.sum(1).mean()) / best
     return Verdict(
         sets=sets,
         first=first,

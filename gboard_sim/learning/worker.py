@@ -19,12 +19,12 @@ def serve(pipe: Connection) -> None:
         workshop = pipe.recv()
         try:
             while True:
-                pipe.send(_answer(pipe.recv(), workshop))
+                pipe.send(answer(pipe.recv(), workshop))
         finally:
             shutil.rmtree(workshop.text, ignore_errors=True)
 
 
-def _answer(job: Any, workshop: Any) -> Any:
+def answer(job: Any, workshop: Any) -> Any:
     """What came of a job, in a form that can be sent."""
     try:
         return job.work(workshop)

@@ -13,8 +13,8 @@ from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
 from gboard_sim.learning.model.graphs import Graphs
 from gboard_sim.learning.model.spec import ModelSpec
-from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.text.store import RowSet, TextRows, open_rows
+from gboard_sim.learning.snapshots import Published
+from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, open_rows
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
@@ -31,11 +31,14 @@ class Workshop:
         word_ids: Lexicon id of each word in the list. Shape [listed words].
         graphs: The model's exported graphs.
         trainer_name: `onnxruntime` or `torch`.
-        text: Folder of the token stores.
+        text: Folder of the token stores, or the stores themselves where memory is shared.
         snapshots: The published parameters.
         codec: What an update goes through between phone and server.
         mechanism: What makes an update private on the phone.
         seed: The experiment's seed: keys the shuffling.
+        device: Where torch computes.
+        precision: What torch makes matrix products in while training.
+        phones_together: Phones that train at once; their updates take that much memory.
     """
 
     spec: ModelSpec
@@ -43,11 +46,14 @@ class Workshop:
     word_ids: npt.NDArray[np.int32]
     graphs: Graphs
     trainer_name: Literal["onnxruntime", "torch"]
-    text: Path
-    snapshots: Snapshots
+    text: Path | TextStore
+    snapshots: Published
     codec: Codec
     mechanism: Mechanism
     seed: int
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    phones_together: int = 1
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to a worker: the description alone, not the tools that were opened here."""
@@ -66,7 +72,7 @@ class Workshop:
             return OnnxRuntimeTrainer(self.spec, size, self.graphs)
         from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415  torch is heavy
 
-        return TorchTrainer(self.spec, size)
+        return TorchTrainer(self.spec, size, self.device, self.precision)
 
     @cached_property
     def scorer(self) -> WordScorer:
@@ -80,7 +86,11 @@ class Workshop:
     def rows(self, name: RowSet) -> TextRows:
         """A set of rows, mapped on first use."""
         if name not in self._mapped:
-            self._mapped[name] = open_rows(self.text, name)
+            self._mapped[name] = (
+                getattr(self.text, name)
+                if isinstance(self.text, TextStore)
+                else open_rows(self.text, name)
+            )
         return self._mapped[name]
 
     @cached_property

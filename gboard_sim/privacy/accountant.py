@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import dp_accounting
+import numpy as np
 
 from gboard_sim.privacy.gaussian_calibration import sigma_of
 
@@ -43,7 +44,8 @@ def epsilon(releases: Iterable[tuple[float, int]], delta: float, relation: Relat
             spent += count * (SENSITIVITY[relation] / noise_multiplier) ** 2
     if spent == 0.0:
         return 0.0
-    return float(dp_accounting.get_epsilon_gaussian(1.0 / math.sqrt(spent), delta))
+    with np.errstate(divide="ignore"):  # the logarithm of a delta of 0 on its way
+        return float(dp_accounting.get_epsilon_gaussian(1.0 / math.sqrt(spent), delta))
 
 
 def noise_multiplier(

@@ -44,3 +44,10 @@ def test_no_decay_ever_rises(kind):
 def test_a_value_out_of_range_is_named_with_its_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         LearningRate(**arguments)
+
+
+def test_a_warm_up_rises_evenly_to_what_the_rate_would_be():
+    rate = LearningRate(0.8, kind="step", factor=0.5, every=4, warm_up=3)
+    assert [rate.at(v) for v in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.4, 0.4])
+    with pytest.raises(ValueError, match=r"warm_up\(=-1\)"):
+        LearningRate(1.0, warm_up=-1)

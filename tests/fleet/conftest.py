@@ -39,7 +39,7 @@ class FixedSize:
     def encode(self, update):
         raise NotImplementedError
 
-    decode = encode
+    decode = transmit = encode
 
 
 @dataclass

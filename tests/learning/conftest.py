@@ -11,6 +11,7 @@ from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import load_spec
 from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms import NoMechanism
@@ -22,7 +23,8 @@ PHONES = 12
 def text() -> PreparedText:
     """Twelve phones of synthetic text, drawn as a run draws it."""
     settings = Text(messages_per_user=12, vocabulary=300, public_share=0.2, test_share=0.2)
-    return prepare(settings, phones=PHONES, days=2.0, utc_offset_s=np.zeros(PHONES), seed=1)
+    divided = read_divided(settings, PHONES, seed=1)
+    return prepare(divided, settings, days=2.0, utc_offset_s=np.zeros(PHONES), seed=1)
 
 
 @pytest.fixture(scope="session")

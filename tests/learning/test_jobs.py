@@ -7,7 +7,7 @@ import pytest
 
 from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.errors import ExperimentError, InvariantError
-from gboard_sim.learning.jobs import MeasureAttempt, Pretrain, ScoreRows, TrainChunk, train
+from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks, train
 from gboard_sim.learning.text.batches import stint_batches
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.privacy.mechanisms import LocalGaussian
@@ -43,7 +43,7 @@ def by_hand(workshop, stints: tuple[Stint, ...]) -> tuple[np.ndarray, list]:
 def test_an_upload_of_three_stints_is_three_trainings_from_its_base(workshop):
     sent = upload(workshop, 1, stints=3)
     expected, trained = by_hand(workshop, sent.stints)
-    update, loss, tokens = train(workshop, sent)
+    [(update, loss, tokens)] = train(workshop, [sent])
     assert update.tobytes() == expected.tobytes()
     assert loss == trained[-1].loss
     assert tokens == sum(each.tokens for each in trained)
@@ -64,11 +64,28 @@ def test_a_chunk_is_the_weighted_sum_of_what_the_server_decodes(workshop):
         total += weight * update.astype(np.float16).astype(np.float64)
         nats += trained[-1].loss * trained[-1].tokens
         tokens += trained[-1].tokens
-    made = TrainChunk(uploads, weights).work(rough)
+    [made] = TrainChunks(uploads, weights, 8).work(rough)
     assert made.total.dtype == np.float64
     assert np.array_equal(made.total, total)
     assert made.tokens == tokens
     assert made.loss == pytest.approx(nats / tokens)
+
+
+@pytest.mark.parametrize("together", [1, 3, 8])
+def test_a_job_of_several_chunks_adds_up_each_as_a_job_of_its_own(workshop, together):
+    """Torch, with uploads of one, two and three stints, in groups that cross the chunks."""
+    own = replace(workshop, trainer_name="torch", phones_together=together)
+    uploads = [upload(own, phone, stints=1 + phone % 3) for phone in range(7)]
+    weights = [1.0 + 0.5 * phone for phone in range(7)]
+    made = TrainChunks(uploads, weights, 3).work(own)
+    assert len(made) == 3
+    for number, first in enumerate(range(0, 7, 3)):
+        part = slice(first, first + 3)
+        [alone] = TrainChunks(uploads[part], weights[part], 3).work(workshop)  # onnxruntime
+        error = np.linalg.norm(made[number].total - alone.total) / np.linalg.norm(alone.total)
+        assert error < 2e-5
+        assert made[number].tokens == alone.tokens
+        assert made[number].loss == pytest.approx(alone.loss, rel=1e-5)
 
 
 def test_what_leaves_the_phone_went_through_the_mechanism(workshop):
@@ -77,22 +94,22 @@ def test_what_leaves_the_phone_went_through_the_mechanism(workshop):
     plain, _ = by_hand(workshop, sent.stints)
     assert np.linalg.norm(plain) > 0.01
     expected = private.mechanism.privatize(plain, 2, 0)
-    update, _, _ = train(private, sent)
+    [(update, _, _)] = train(private, [sent])
     assert np.array_equal(update, expected)
-    other, _, _ = train(private, replace(sent, nth=1))
+    [(other, _, _)] = train(private, [replace(sent, nth=1)])
     assert not np.array_equal(update, other)
 
 
 def test_a_payload_of_another_size_than_was_priced_is_a_broken_promise(workshop):
     sent = replace(upload(workshop, 0), payload_bytes=7)
     with pytest.raises(InvariantError, match="session 5: the fleet priced 7 bytes"):
-        TrainChunk([sent], [1.0]).work(workshop)
+        TrainChunks([sent], [1.0], 8).work(workshop)
 
 
 def test_training_that_diverges_names_the_learning_rate(workshop):
     wild = replace(WORK, learning_rate=1e30)
     with pytest.raises(ExperimentError, match=r"training\.learning_rate = 1e\+30 is too high"):
-        TrainChunk([upload(workshop, 0, work=wild)], [1.0]).work(workshop)
+        TrainChunks([upload(workshop, 0, work=wild)], [1.0], 8).work(workshop)
 
 
 def test_a_measure_is_the_size_and_norm_of_what_would_be_sent(workshop):
@@ -101,17 +118,6 @@ def test_a_measure_is_the_size_and_norm_of_what_would_be_sent(workshop):
     measure = MeasureAttempt(sent).work(workshop)
     assert measure.payload_bytes == sent.payload_bytes
     assert measure.norm == pytest.approx(np.linalg.norm(update))
-
-
-def test_pretraining_reads_every_public_row_in_every_pass_and_no_other(workshop):
-    local = LocalWork(epochs=2, steps=None, batch_size=16, learning_rate=0.5)
-    made = Pretrain(local).work(workshop)
-    public = workshop.rows("public")
-    assert made.tokens == 2 * len(public.tokens) > 0
-    assert not np.array_equal(made.total, workshop.snapshots.read(0))
-    without = replace(workshop, text=workshop.text / "nowhere")  # nothing but public text
-    without._mapped["public"] = public
-    assert np.array_equal(Pretrain(local).work(without).total, made.total)
 
 
 def test_rows_are_scored_at_the_version_asked_for(workshop):

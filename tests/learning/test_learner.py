@@ -15,6 +15,7 @@ import pytest
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
+from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner import FederatedLearner
@@ -40,6 +41,9 @@ TYPING = Typing(
 class ToyTrainer:
     def __init__(self):
         self.stints = 0
+
+    def train_together(self, lessons):
+        return [self.train(one.parameters, one.batches, one.learning_rate) for one in lessons]
 
     def train(self, parameters, batches, learning_rate):
         self.stints += 1
@@ -100,6 +104,7 @@ class Toy:
         self.pool = pool(
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
+                phones_together=1,
                 scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
                 spec=SimpleNamespace(lane=6),
             )
@@ -109,6 +114,7 @@ class Toy:
         offsets = np.arange(len(WORDS) + 1)
         validation = EvaluationSet("validation", np.arange(len(WORDS)), WORDS, offsets, known, {})
         optimizer = settings.pop("optimizer", fed_avg())
+        server_rate = settings.pop("server_rate", lambda version: 1.0)
         if state is None:
             self.snapshots.write(0, np.zeros(SIZE, np.float32))
             state = LearnerState(0, 0, optimizer.init(np.zeros(SIZE, np.float32)))
@@ -118,10 +124,9 @@ class Toy:
             codec_is_measured=settings.pop("measured", False),
             pool=self.pool,
             snapshots=self.snapshots,
-            optimizer=optimizer,
-            server_rate=settings.pop("server_rate", lambda version: 1.0),
+            close=lambda cohort: Averaging(cohort, optimizer, server_rate(cohort.makes_version)),
             mechanism=mechanism,
-            validation=lambda version: Scoring(validation, version),
+            validation=lambda version: Scoring.at(version, validation),
             evaluate_every=settings.pop("evaluate_every", 2),
             stop_rules=settings.pop("stop_rules", StopRules()),
             journal=self.journal,

@@ -16,11 +16,11 @@ import pytest
 
 from gboard_sim.errors import ExperimentError, GboardSimError
 from gboard_sim.learning import worker
-from gboard_sim.learning.jobs import Pretrain, ScoreRows, TrainChunk
+from gboard_sim.learning.central import CentralPlan, TrainStretch
+from gboard_sim.learning.jobs import ScoreRows, TrainChunks
 from gboard_sim.learning.pool import MOST_DEATHS, InlinePool, ProcessPool
 from gboard_sim.records import LocalWork, Stint, Upload
 
-LONG = Pretrain(LocalWork(epochs=30, steps=None, batch_size=4, learning_rate=0.1))
 SCORE = ScoreRows(0, "test", np.arange(4))
 
 
@@ -29,6 +29,17 @@ class Deadly:
 
     def __reduce__(self):
         return os._exit, (1,)
+
+
+def long(workshop) -> TrainStretch:
+    """A job of some seconds."""
+    return TrainStretch(
+        CentralPlan("public", 1.0, batch_size=4, optimizer="fed_avg"),
+        tokens=(0, 30 * len(workshop.rows("public").tokens)),
+        learning_rate=0.1,
+        parameters=workshop.snapshots.read(0),
+        optimizer={},
+    )
 
 
 def workers() -> list[psutil.Process]:
@@ -85,7 +96,7 @@ def test_workers_answer_what_this_process_would(workshop):
 
 def test_a_worker_killed_in_the_middle_of_a_job_is_replaced(workshop, pool):
     [first] = workers()
-    pool.start(("pretrain", 0, 0), LONG)
+    pool.start(("pretrain", 0, 0), long(workshop))
     time.sleep(0.05)
     assert pool.finished(waiting=False) == []
     first.send_signal(signal.SIGKILL)
@@ -94,7 +105,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_is_replaced(workshop, pool):
         done = pool.finished(waiting=True)
     [(key, result)] = done
     assert key == ("pretrain", 0, 0)
-    assert same(result, expected(workshop, LONG))
+    assert same(result, expected(workshop, long(workshop)))
     [second] = workers()
     assert second.pid != first.pid
 
@@ -122,7 +133,7 @@ def test_an_exception_in_a_worker_comes_back_as_itself(workshop, pool):
     wild = LocalWork(epochs=None, steps=2, batch_size=4, learning_rate=1e30)
     stint = Stint(0, 0, 0, wild, (0, 3), 9, 0.0, 1.0)
     sent = Upload(5, 0, 0, (stint,), 1, 1.0, 2.0)
-    pool.start(("train", 1, 0), TrainChunk([sent], [1.0]))
+    pool.start(("train", 1, 0), TrainChunks([sent], [1.0], 8))
     with pytest.raises(ExperimentError, match=r"training\.learning_rate"):
         pool.finished(waiting=True)
 
@@ -138,10 +149,10 @@ def test_an_exception_that_cannot_be_sent_is_told_in_words():
         def work(self, workshop):
             raise self.error
 
-    answer = worker._answer(Failing(Local("of this function")), None)
+    answer = worker.answer(Failing(Local("of this function")), None)
     assert str(pickle.loads(pickle.dumps(answer))) == "Local: of this function"
     error = ExperimentError("as it is")
-    assert worker._answer(Failing(error), None) is error
+    assert worker.answer(Failing(error), None) is error
 
 
 def test_workers_are_deaf_to_ctrl_c_from_their_birth(workshop):
@@ -160,7 +171,7 @@ def test_workers_are_deaf_to_ctrl_c_from_their_birth(workshop):
 
 def test_no_worker_is_left_after_close_however_busy(workshop):
     pool = ProcessPool(workshop, 2)
-    pool.start(("pretrain", 0, 0), LONG)
+    pool.start(("pretrain", 0, 0), long(workshop))
     processes = workers()
     assert len(processes) == 2
     began = time.perf_counter()
@@ -182,7 +193,7 @@ def test_workers_find_modules_where_this_process_does(workshop, tmp_path, monkey
 def test_workers_end_in_silence_when_their_parent_is_killed(workshop, tmp_path):
     own = replace(workshop, text=tmp_path / "text")
     shutil.copytree(workshop.text, own.text)
-    (tmp_path / "workshop").write_bytes(pickle.dumps((own, LONG, SCORE)))
+    (tmp_path / "workshop").write_bytes(pickle.dumps((own, long(workshop), SCORE)))
     script = """
 import pickle, sys, time
 from gboard_sim.learning.pool import ProcessPool

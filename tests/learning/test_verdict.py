@@ -9,6 +9,7 @@ import pytest
 
 from gboard_sim.experiment import Evaluation
 from gboard_sim.learning.baselines.kneser_ney_tuning import tune
+from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.law.ceiling import ceiling
 from gboard_sim.learning.verdict import TRAINED_ROWS, judge
@@ -25,6 +26,9 @@ class Learner:
         self.state = SimpleNamespace(version=version)
         self.asked = []
         self._text, self._shows = text, shows
+
+    def scoring(self, evaluation_set):
+        return Scoring.at(self.state.version, evaluation_set)
 
     def score(self, scoring):
         while scoring.pending:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from gboard_sim.communication.codecs import payload
 from gboard_sim.records import Vector
@@ -41,9 +42,7 @@ class Fp16:
         Raises:
             ValueError: `update` is no flat float32 vector of finite numbers.
         """
-        payload.refuse_unusable(update)
-        halves = np.clip(update, -LARGEST, LARGEST).astype("<f2")
-        return payload.frame(_LETTERS, len(update), halves.tobytes())
+        return payload.frame(_LETTERS, len(update), _halves(update).tobytes())
 
     def decode(self, encoded: bytes) -> Vector:
         """The update that the receiver reads.
@@ -57,3 +56,13 @@ class Fp16:
         update = np.frombuffer(body, dtype="<f2").astype(np.float32)
         payload.refuse_unusable(update)
         return update
+
+    def transmit(self, update: Vector) -> tuple[Vector, int]:
+        """The update rounded to halves, and its size; see `Codec.transmit`."""
+        return _halves(update).astype(np.float32), self.payload_bytes(len(update))
+
+
+def _halves(update: Vector) -> npt.NDArray[np.float16]:
+    """An update rounded to halves, little-endian."""
+    payload.refuse_unusable(update)
+    return np.clip(update, -LARGEST, LARGEST).astype("<f2")

@@ -49,3 +49,8 @@ class Fp32:
         update = np.frombuffer(body, dtype="<f4").astype(np.float32)
         payload.refuse_unusable(update)
         return update
+
+    def transmit(self, update: Vector) -> tuple[Vector, int]:
+        """The update itself, and its size; see `Codec.transmit`."""
+        payload.refuse_unusable(update)
+        return update, self.payload_bytes(len(update))

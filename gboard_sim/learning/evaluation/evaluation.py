@@ -12,24 +12,20 @@ Every word of a message is a target, the first included, never the end of the me
   vocabulary counts as `<unk>`; `perplexity_in_vocabulary` leaves those words out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.learning.evaluation.word_scorer import SHOWN, Scored
-from gboard_sim.learning.jobs import ScoreRows
+from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.jobs import Job, ScoreRows
 from gboard_sim.learning.text.store import RowSet
 from gboard_sim.records import Flags, Ints
 
 ROWS = 256
 """Messages that one job scores (assumed; never changes a result)."""
-
-
-_NOTHING = Scored(np.empty(0, np.float32), np.empty((0, SHOWN), np.int32), np.empty(0, np.int32))
-"""What is said of no words: a set may be empty, such as later text of users with few messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +107,25 @@ class Metrics:
 
 
 class Scoring:
-    """The judgement of one set at one version, as its parts come in.
+    """The judgement of one set, as its parts come in.
 
     Args:
         evaluation_set: The set.
-        version: The version to judge.
+        jobs: What scores its messages, part by part, in their order.
     """
 
-    def __init__(self, evaluation_set: EvaluationSet, version: int) -> None:
+    def __init__(self, evaluation_set: EvaluationSet, jobs: Sequence[Job]) -> None:
         self._set = evaluation_set
-        self._version = version
         self._parts: dict[int, Scored] = {}
         self._started = 0
-        self._jobs = -(-evaluation_set.messages // ROWS)
+        self._jobs = jobs
+
+    @classmethod
+    def at(cls, version: int, evaluation_set: EvaluationSet) -> "Scoring":
+        """The judgement of a set at one version."""
+        rows = evaluation_set.rows
+        parts = (rows[first : first + ROWS] for first in range(0, len(rows), ROWS))
+        return cls(evaluation_set, [ScoreRows(version, evaluation_set.name, p) for p in parts])
 
     @property
     def name(self) -> str:
@@ -133,19 +135,18 @@ class Scoring:
     @property
     def pending(self) -> bool:
         """Whether a part has not been started."""
-        return self._started < self._jobs
+        return self._started < len(self._jobs)
 
     @property
     def complete(self) -> bool:
         """Whether every part has been scored."""
-        return len(self._parts) == self._jobs
+        return len(self._parts) == len(self._jobs)
 
-    def start(self) -> tuple[int, ScoreRows]:
+    def start(self) -> tuple[int, Job]:
         """Take the next part to score, with its number."""
         number = self._started
         self._started += 1
-        part = self._set.rows[number * ROWS : (number + 1) * ROWS]
-        return number, ScoreRows(self._version, self._set.name, part)
+        return number, self._jobs[number]
 
     def add(self, number: int, part: Scored) -> None:
         """Take a scored part."""
@@ -153,12 +154,9 @@ class Scoring:
 
     def metrics(self) -> Metrics:
         """The figures, once complete."""
-        parts = [self._parts[number] for number in range(self._jobs)]
-        shown = np.concatenate([_NOTHING.shown, *(part.shown for part in parts)])
-        logprob = np.concatenate([_NOTHING.logprob, *(part.logprob for part in parts)])
-        answer = np.concatenate([_NOTHING.answer, *(part.answer for part in parts)])
+        scored = Scored.joined([self._parts[number] for number in range(len(self._jobs))])
         targets = self._set.words
-        hits = self._set.hits(shown)
+        hits = self._set.hits(scored.shown)
         lengths = np.diff(self._set.offsets)
         known = self._set.known[targets]
 
@@ -169,15 +167,15 @@ class Scoring:
                 positions=int(of.sum()),
                 recall_at_1=_mean(hits[of, 0]),
                 recall_at_3=_mean(hits[of].any(axis=1)),
-                accuracy_tff=_mean(answer[inside] == targets[inside]),
+                accuracy_tff=_mean(scored.answer[inside] == targets[inside]),
                 accuracy_fedjax=_mean(hits[of, 0]),
-                perplexity=_perplexity(logprob[of]),
-                perplexity_in_vocabulary=_perplexity(logprob[inside]),
+                perplexity=_perplexity(scored.logprob[of]),
+                perplexity_in_vocabulary=_perplexity(scored.logprob[inside]),
                 oov_share=_mean(~known[of]),
             )
 
         groups = {name: recall(np.repeat(mask, lengths)) for name, mask in self._set.groups.items()}
-        return Metrics(recall(np.ones(len(targets), bool)), groups, shown)
+        return Metrics(recall(np.ones(len(targets), bool)), groups, scored.shown)
 
 
 def _mean(values: Any) -> float:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
+from gboard_sim.learning.evaluation.flat_bound import FlatBound
+from gboard_sim.learning.evaluation.token_spread import TokenSpread
 from gboard_sim.learning.evaluation.word_ranking import PieceTree, grow, rank
 from gboard_sim.learning.evaluation.word_scorer import SHOWN, Scored
 from gboard_sim.learning.model.numpy_model import Activations, NumpyModel
@@ -19,11 +21,11 @@ from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.text.vocabulary import Vocabulary
 from gboard_sim.learning.trainers.trainer import Carry, empty_carry
-from gboard_sim.records import Flags, Floats, Ints, Vector
+from gboard_sim.records import Floats, Ints, Vector
 
 _BLOCK = 256  # contexts ranked together (assumed): their candidates stay in the cache
 _TRIED = 8  # words tried to learn what the third best is worth (assumed; see `Search`)
-_TOGETHER = 1024  # first pieces read together (assumed): memory, not speed
+_TOGETHER = 1024  # first pieces stepped over together (assumed): they stay in the cache
 _FLAT = 100  # open pieces that make bounding the boundary cheaper than opening them (assumed)
 _ROUNDING = 1e-4  # nats, far above float32's error in a score: what is this close is not left out
 _LEAST = np.finfo(np.float32).tiny  # a smaller boundary counts as this much, not as log 0
@@ -130,6 +132,7 @@ class Version:
         self._begins = spellings.tree.begins_word.astype(np.float32)
         self._bound = FlatBound(model, spellings.tree.begins_word)
         self._first_reads: Activations | None = None
+        self._spread: TokenSpread | None = None
 
     def read(self, carry: Carry) -> Reading:
         """What the model says after some states."""
@@ -140,58 +143,32 @@ class Version:
         boundary = np.maximum(mass @ self._begins / total, _LEAST)
         return Reading(logits, np.log(total, dtype=np.float64), np.log(boundary, dtype=np.float64))
 
-    def bound_after_first(self, carry: Carry) -> Floats:
-        """A bound on what can follow each first piece, from one state. Shape [firsts]."""
+    def bound_after_any_first(self, carry: Carry) -> Floats:
+        """A loose bound on what can follow each first piece: one step a state. [B, firsts]."""
+        if self._spread is None:
+            self._spread = TokenSpread(self.model, self._reads())
+        return self._bound.around(*self._spread.after(carry))
+
+    def bound_after_first(self, carry: Carry, state: Ints, first: Ints) -> Floats:
+        """A close bound on what follows some first pieces, each after one of the states: a step.
+
+        Args:
+            carry: The states.
+            state: Which of them. Shape [n].
+            first: The piece, as a place in `Spellings.firsts`. Shape [n].
+        """
+        bound = np.empty(len(first))
+        for start in range(0, len(first), _TOGETHER):
+            part = slice(start, start + _TOGETHER)
+            after = self.model.step(_at(carry, state[part]), self._reads()[first[part]])
+            bound[part] = self._bound.after(self.model.features(after))
+        return bound
+
+    def _reads(self) -> Activations:
+        """What the first pieces bring to the gates."""
         if self._first_reads is None:
             self._first_reads = self.model.read(self.spellings.first_pieces)
-        parts = np.split(self._first_reads, range(_TOGETHER, len(self._first_reads), _TOGETHER))
-        after = (self.model.features(self.model.step(carry, part)) for part in parts)
-        return np.concatenate([self._bound.after(features) for features in after])
-
-
-class FlatBound:
-    """An upper bound on what can follow the first piece of a word, without a logit per piece.
-
-    The word ends there, with the probability B that the next piece begins another, or goes on with
-    some piece. With n_S of V pieces beginning a word and logits z,
-
-        log B = log sum_S exp(z) - log sum exp(z)
-             <= log n_S + mean_S z + log ((b^2 exp(-v/b) + v exp(b)) / (b^2 + v)) - log V - mean z
-
-    where z has the variance v over S and is at most b above its mean there (Bennett 1962, JASA 57);
-    the second sum is by Jensen's inequality. A piece's log-probability is at most its own
-    z - log V - mean z. Means are a dot product with the state, v is a quadratic form of it, and no
-    z is further from its mean than the rows' radius times the state's norm. The bound is close
-    where z varies little, as before training: there a search without it would open every piece.
-    """
-
-    def __init__(self, model: NumpyModel, begins_word: Flags) -> None:
-        rows, bias = model.output[begins_word], model.output_bias[begins_word]
-        centre, middle = rows.mean(axis=0), model.output.mean(axis=0)
-        self._share = np.log(begins_word.mean()) + float(bias.mean() - model.output_bias.mean())
-        self._lean = centre - middle
-        # Columns: the rows, then the bias, which meets a feature that is always 1.
-        away = np.concatenate([rows - centre, (bias - bias.mean())[:, None]], axis=1)
-        self._covariance = away.T @ away / len(away)
-        self._radius_inside = np.linalg.norm(rows - centre, axis=1).max()
-        self._bias_inside = bias.max() - bias.mean()
-        self._radius = np.linalg.norm(model.output - middle, axis=1).max()
-        self._bias = model.output_bias.max() - model.output_bias.mean()
-        self._log_size = np.log(len(begins_word))
-
-    def after(self, features: Activations) -> Floats:
-        """The bound after states of some features. Shape [B]."""
-        norm = np.linalg.norm(features, axis=1).astype(np.float64)
-        with_bias = np.concatenate([features, np.ones_like(features[:, :1])], axis=1)
-        variance = ((with_bias @ self._covariance) * with_bias).sum(axis=1, dtype=np.float64)
-        # The inequality holds for any larger v and b too: neither is let fall to 0.
-        v = np.maximum(variance, _LEAST)
-        b = np.maximum(self._radius_inside * norm + self._bias_inside, np.sqrt(_LEAST))
-        swell = np.logaddexp(2 * np.log(b) - v / b, np.log(v) + b) - np.log(b**2 + v)
-        ends = self._share + features @ self._lean + swell
-        goes_on = self._radius * norm + self._bias - self._log_size
-        bound: Floats = np.minimum(np.maximum(ends, goes_on), 0.0)
-        return bound
+        return self._first_reads
 
 
 class Search:
@@ -245,7 +222,7 @@ class Search:
 
         The third best of a few words tried is the least that the third best of all can be worth.
         A first piece less probable than that is out. Where the model is so flat that many are
-        left, what follows each is bounded too.
+        left, what follows each is bounded too, loosely for all and then closely for the rest.
         """
         spellings = self._version.spellings
         every = np.arange(len(self._contexts.out))
@@ -254,9 +231,14 @@ class Search:
             return logprob
         least = self._third_best_tried(logprob) - _ROUNDING
         out = logprob < least[:, None]
-        for context in np.flatnonzero((~out).sum(axis=1) > _FLAT):
-            most = self._version.bound_after_first(_at(self._contexts, slice(context, context + 1)))
-            out[context] |= logprob[context] + most < least[context]
+        flat = np.flatnonzero((~out).sum(axis=1) > _FLAT)
+        if len(flat):
+            most = self._version.bound_after_any_first(_at(self._contexts, flat))
+            out[flat] |= logprob[flat] + most < least[flat, None]
+            context, first = np.nonzero(~out[flat])
+            context = flat[context]
+            most = self._version.bound_after_first(self._contexts, context, first)
+            out[context, first] = logprob[context, first] + most < least[context]
         logprob[out] = -np.inf
         return logprob
 

@@ -1,5 +1,6 @@
 """What a model says at every word of some messages, when every token is a whole word."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +28,19 @@ class Scored:
     logprob: npt.NDArray[np.float32]
     shown: npt.NDArray[np.int32]
     answer: npt.NDArray[np.int32]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Scored"]) -> "Scored":
+        """What was said of several parts, of which there may be none, one after the other."""
+        nothing = cls(
+            np.empty(0, np.float32), np.empty((0, SHOWN), np.int32), np.empty(0, np.int32)
+        )
+        every = [nothing, *parts]
+        return cls(
+            np.concatenate([part.logprob for part in every]),
+            np.concatenate([part.shown for part in every]),
+            np.concatenate([part.answer for part in every]),
+        )
 
 
 class WordScorer(Protocol):

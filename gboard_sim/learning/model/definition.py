@@ -1,8 +1,11 @@
 """The next-word model as functions of tensors, the one definition that training and phones share.
 
-The torch trainer differentiates `loss`; the exported graphs are traced from `train_step`, `score`
-and `predict`. Activations are time-major and flat, [T * B, width], so that whatever can be one
-matrix product over all tokens of a batch is one. Ids and masks come as [B, T], as `Batch` has them.
+`train_step` minimises `loss`; the exported graphs are traced from `train_step`, `score` and
+`predict`. Activations are time-major and flat, [T * B, width], so that whatever can be one matrix
+product over all tokens of a batch is one. Ids and masks come as [B, T], as `Batch` has them.
+
+Matrices may be given in bfloat16, biases and masks in float32: then products are made in bfloat16
+and everything else in float32.
 """
 
 from collections.abc import Mapping
@@ -89,6 +92,18 @@ def by_time(values: Tensor, length: int) -> Tensor:
     return values.view(length, values.shape[0] // length, values.shape[1])
 
 
+def product(left: Tensor, matrix: Tensor) -> Tensor:
+    """`left @ matrix`, in the matrix's type."""
+    return left.to(matrix.dtype) @ matrix
+
+
+def affine(bias: Tensor, left: Tensor, matrix: Tensor) -> Tensor:
+    """`bias + left @ matrix`: the product in the matrix's type, the sum in the bias's."""
+    if bias.dtype == matrix.dtype:
+        return torch.addmm(bias, left.to(matrix.dtype), matrix)
+    return bias + product(left, matrix)
+
+
 def advance(spec: ModelSpec, gates: Tensor, before: Tensor) -> Step:
     """One step of the cell from its gate pre-activations and its state.
 
@@ -108,14 +123,14 @@ def advance(spec: ModelSpec, gates: Tensor, before: Tensor) -> Step:
 
 def project(parameters: Parameters, cell: Tensor) -> Tensor:
     """The recurrent output of the cell's output."""
-    return cell @ parameters["projection"] if "projection" in parameters else cell
+    return product(cell, parameters["projection"]) if "projection" in parameters else cell
 
 
 def unroll(spec: ModelSpec, parameters: Parameters, inputs: Tensor, reset: Tensor) -> Tape:
     """Run the recurrent layer over T tokens, from zero where a lane starts and at every reset."""
     lanes, length = inputs.shape
     embedded = embedding(time_major(inputs)[:, 0], parameters["embedding"])
-    pre = torch.addmm(parameters["gate_bias"], embedded, parameters["input_kernel"])
+    pre = affine(parameters["gate_bias"], embedded, parameters["input_kernel"])
     pre_at = by_time(pre, length)
     keep = by_time(time_major(1 - reset), length)
     state = pre.new_zeros(lanes, spec.units)
@@ -127,7 +142,7 @@ def unroll(spec: ModelSpec, parameters: Parameters, inputs: Tensor, reset: Tenso
         gates = pre_at[t]
         if t:
             state, out = state * keep[t], out * keep[t]
-            gates = gates + out @ parameters["recurrent_kernel"]
+            gates = gates + product(out, parameters["recurrent_kernel"])
         entered.append((out, state))
         step = advance(spec, gates, state)
         state, out = step.state, project(parameters, step.cell)
@@ -154,15 +169,18 @@ def features(parameters: Parameters, out: Tensor) -> Tensor:
     """What the logits are computed from. Shape [.., D]."""
     if "dense" not in parameters:
         return out
-    return torch.addmm(parameters["dense_bias"], out, parameters["dense"])
+    return affine(parameters["dense_bias"], out, parameters["dense"])
 
 
-def logits(parameters: Parameters, hidden: Tensor) -> Tensor:
-    """Unnormalised log-probabilities of every token. Shape [.., V]."""
+def logits(parameters: Parameters, hidden: Tensor, room: Tensor | None = None) -> Tensor:
+    """Unnormalised log-probabilities of every token, in `room` if it is given. Shape [.., V]."""
     rows = parameters.get("output", parameters["embedding"])
+    if room is not None:
+        torch.mm(hidden.to(rows.dtype), rows.t(), out=room)
+        return room.add_(parameters["output_bias"]) if "output_bias" in parameters else room
     if "output_bias" not in parameters:
-        return hidden @ rows.t()
-    return torch.addmm(parameters["output_bias"], hidden, rows.t())
+        return product(hidden, rows.t())
+    return affine(parameters["output_bias"], hidden, rows.t())
 
 
 def loss(spec: ModelSpec, parameters: Parameters, text: Text) -> Tensor:

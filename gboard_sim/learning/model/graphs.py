@@ -17,8 +17,23 @@ GRAPH_NAMES = ("train_step", "score", "predict")
 
 
 @dataclass(frozen=True, slots=True)
+class GraphBytes:
+    """A graph without its file: what goes to a machine that may not have it."""
+
+    content: bytes
+
+    def read_bytes(self) -> bytes:
+        """What the file holds."""
+        return self.content
+
+
+Graph = Path | GraphBytes
+"""Where to read one graph."""
+
+
+@dataclass(frozen=True, slots=True)
 class Graphs:
-    """The files of one model's graphs.
+    """One model's graphs.
 
     Attributes:
         train_step: (parameters, batch, learning rate) -> (new parameters, loss).
@@ -26,13 +41,17 @@ class Graphs:
         predict: (parameters, token, carried state) -> (most probable ids, new state).
     """
 
-    train_step: Path
-    score: Path
-    predict: Path
+    train_step: Graph
+    score: Graph
+    predict: Graph
+
+    def in_memory(self) -> "Graphs":
+        """The same graphs without their files."""
+        return Graphs(*(GraphBytes(getattr(self, name).read_bytes()) for name in GRAPH_NAMES))
 
 
 def _in(folder: Path) -> Graphs:
-    """The graphs of one folder."""
+    """The files of one folder."""
     return Graphs(*(folder / f"{graph}.onnx" for graph in GRAPH_NAMES))
 
 

@@ -14,6 +14,9 @@ The coupled gates are those of Greff et al. (TNNLS 2017), the projection that of
 (Interspeech 2014); what a spec lacks is left out, and a tied output is the embedding.
 """
 
+from dataclasses import dataclass
+from functools import reduce
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +25,23 @@ from gboard_sim.learning.trainers.trainer import Carry
 from gboard_sim.records import Vector
 
 Activations = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The gates of some states that read a token each, squashed. All of shape [B, U].
+
+    Attributes:
+        forget: What is kept of the state.
+        admit: What is let in of the candidate.
+        output: What is let out.
+        candidate: What might be let in.
+    """
+
+    forget: Activations
+    admit: Activations
+    output: Activations
+    candidate: Activations
 
 
 class NumpyModel:
@@ -35,6 +55,8 @@ class NumpyModel:
     Attributes:
         output: The output layer's rows: the embedding where the model is tied. Shape [V, F].
         output_bias: The logits' bias, zero where there is none. Shape [V].
+        coupled: Whether the cell admits what it does not keep (CIFG).
+        above: What the layers above the cell make of its output, without their bias. Shape [U, F].
     """
 
     def __init__(self, spec: ModelSpec, vocabulary: int, parameters: Vector) -> None:
@@ -52,6 +74,9 @@ class NumpyModel:
         self._dense_bias = tensors.get("dense_bias")
         self.output = self._embedding if spec.tied else tensors["output"]
         self.output_bias = tensors.get("output_bias", np.zeros(vocabulary, np.float32))
+        self.coupled = spec.cell == "cifg"
+        layers = (layer for layer in (self._projection, self._dense) if layer is not None)
+        self.above: Activations = reduce(np.matmul, layers, np.eye(spec.units, dtype=np.float32))
 
     def read(self, tokens: npt.NDArray[np.integer]) -> Activations:
         """What tokens bring to the gates, whatever the state. Shape [B, gates]."""
@@ -60,12 +85,23 @@ class NumpyModel:
 
     def step(self, carry: Carry, read: Activations) -> Carry:
         """The states after what was `read`; one state may meet many tokens, shape [1, ..]."""
-        gates = read + carry.out @ self._recurrent_kernel
-        parts = np.split(gates, GATES[self._spec.cell], axis=1)
+        return self.close(carry, self.gates(carry, read))
+
+    def gates(self, carry: Carry, read: Activations) -> Gates:
+        """The gates of states that have read what they read; shapes as for `step`."""
+        parts = self.split(read + carry.out @ self._recurrent_kernel)
         forget = _sigmoid(parts[0])
-        admit = 1 - forget if self._spec.cell == "cifg" else _sigmoid(parts[1])
-        state = forget * carry.state + admit * np.tanh(parts[-1])
-        out = _sigmoid(parts[-2]) * np.tanh(state)
+        admit = 1 - forget if self.coupled else _sigmoid(parts[1])
+        return Gates(forget, admit, _sigmoid(parts[-2]), np.tanh(parts[-1]))
+
+    def split(self, gates: Activations) -> list[Activations]:
+        """What belongs to each gate: forget, admit unless coupled, output, candidate."""
+        return np.split(gates, GATES[self._spec.cell], axis=1)
+
+    def close(self, carry: Carry, gates: Gates) -> Carry:
+        """The states that gates make of the states before."""
+        state = gates.forget * carry.state + gates.admit * gates.candidate
+        out = gates.output * np.tanh(state)
         return Carry(out if self._projection is None else out @ self._projection, state)
 
     def advance(self, carry: Carry, tokens: npt.NDArray[np.integer]) -> Carry:

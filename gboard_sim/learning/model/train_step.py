@@ -4,6 +4,9 @@
 gives one small product per time step for every weight, a dense embedding gradient, and an array of
 tokens x vocabulary to scatter into. Here each weight's gradient is one matrix product over all
 tokens, and the update rides on it: `addmm(weight, a.T, -rate * b)`.
+
+The graphs are traced from `train_step`; the torch trainer calls `differentiate`, alone for one
+phone and under `torch.vmap` for many, and updates in place.
 """
 
 from typing import NamedTuple
@@ -20,6 +23,7 @@ from gboard_sim.learning.model.definition import (
     by_time,
     features,
     logits,
+    product,
     time_major,
     unroll,
 )
@@ -73,7 +77,7 @@ def _through_time(
     d_state = later = None
     for t in reversed(range(length)):
         out = d_out_at[t] if later is None else d_out_at[t] + later
-        cell = out if projection is None else out @ projection
+        cell = out if projection is None else product(out, projection)
         through = cell * by_state[t]
         state = through if d_state is None else through + d_state
         towards = [state, cell, state] if spec.cell == "cifg" else [state, state, cell, state]
@@ -82,7 +86,7 @@ def _through_time(
         outs.append(out)
         if t:
             d_state = state * kept[t]
-            later = (gate @ recurrent) * keep_at[t]
+            later = product(gate, recurrent) * keep_at[t]
     return torch.cat(gates[::-1]), torch.cat(outs[::-1])
 
 
@@ -90,7 +94,8 @@ class Gradient(NamedTuple):
     """The gradient of the mean loss, its matrices as products not yet multiplied out.
 
     Attributes:
-        products: Each matrix's gradient is `left.t() @ right`, by the tensor's name.
+        products: Each matrix's gradient is `left.t() @ right`, by the tensor's name; both have the
+            type that the matrices were given in.
         vectors: The gradients of the biases.
         rows: What single tokens add to the gradient of a matrix with a row per token, by the
             matrix's name: token ids [n], and what each adds to its row [n, width].
@@ -138,14 +143,26 @@ def _clipped(
     return {name: parameters[name] + part * step for name, part in whole.items()}
 
 
-def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[Gradient, Tensor]:
-    """The gradient of the mean loss, and the loss."""
+def differentiate(
+    spec: ModelSpec, parameters: Parameters, text: Text, room: Tensor | None = None
+) -> tuple[Gradient, Tensor]:
+    """The gradient of the mean loss, and the loss.
+
+    Args:
+        spec: The model's sizes.
+        parameters: The model's tensors.
+        text: The batch.
+        room: Memory for the probabilities of every token, written over: one array of tokens x
+            vocabulary costs more to ask the system for than to fill. Shape [T * B, V].
+    """
     tape = unroll(spec, parameters, text.inputs, text.reset)
     hidden = features(parameters, tape.out)
-    probability = torch.softmax(logits(parameters, hidden), dim=1)
+    scores = logits(parameters, hidden, room)
+    probability = torch.softmax(scores, dim=1, out=room)
     target = time_major(text.targets)[:, 0].long()
     share = time_major(text.weight / text.weight.sum())
-    target_probability = probability.gather(1, target[:, None]).clamp(min=LEAST_PROBABILITY)
+    target_probability = probability.gather(1, target[:, None]).to(share.dtype)
+    target_probability = target_probability.clamp(min=LEAST_PROBABILITY)
     mean_loss = -(share * target_probability.log()).sum()
 
     # dloss/dlogits = share * (probability - 1 at the target): what the target adds goes row by row,
@@ -158,22 +175,27 @@ def differentiate(spec: ModelSpec, parameters: Parameters, text: Text) -> tuple[
         missed = (probability * share).sum(0)
         vectors["output_bias"] = missed.index_put([target], -share[:, 0], accumulate=True)
     weights = parameters[output]
-    d_out = (probability @ weights - embedding(target, weights)) * share
+    d_out = (product(probability, weights) - embedding(target, weights)) * share
     if spec.output_dense:
         products["dense"] = (tape.out, d_out)
         vectors["dense_bias"] = d_out.sum(0)
-        d_out = d_out @ parameters["dense"].t()
+        d_out = product(d_out, parameters["dense"].t())
 
-    d_gates, d_out = _through_time(spec, parameters, tape, text.reset, d_out)
+    d_pre, d_out = _through_time(spec, parameters, tape, text.reset, d_out)
+    d_gates = d_pre.to(weights.dtype)  # once, for three products
     products["input_kernel"] = (tape.embedded, d_gates)
     products["recurrent_kernel"] = (tape.fed_back, d_gates)
-    vectors["gate_bias"] = d_gates.sum(0)
+    vectors["gate_bias"] = d_pre.sum(0)
     if spec.projection:
         products["projection"] = (tape.cell, d_out)
     read = time_major(text.inputs)[:, 0].long()
-    d_embedded = d_gates @ parameters["input_kernel"].t()
+    d_embedded = product(d_gates, parameters["input_kernel"].t())
     if spec.tied:
         rows = {"embedding": (torch.cat([read, target]), torch.cat([d_embedded, -shared]))}
     else:
         rows = {"embedding": (read, d_embedded), "output": (target, -shared)}
-    return Gradient(products, vectors, rows), mean_loss
+    alike = {
+        name: (left.to(weights.dtype), right.to(weights.dtype))
+        for name, (left, right) in products.items()
+    }
+    return Gradient(alike, vectors, rows), mean_loss

@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State
+from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State, check_share
 from gboard_sim.records import Floats, Vector
 
 
 def momentum(beta: float = 0.9) -> ServerOptimizer:
-    """Step: v <- beta * v + update; w <- w + rate * v (the paper's 0.9, without dampening)."""
+    """Step: v <- beta * v + update; w <- w + rate * v (the paper's 0.9, without dampening).
+
+    Raises:
+        ValueError: `beta` is outside its range.
+    """
+    check_share(beta=beta)
 
     def init(parameters: Vector) -> State:
         return {"velocity": np.zeros_like(parameters, np.float64)}

@@ -7,12 +7,17 @@ TensorFlow and torch.
 
 import numpy as np
 
-from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State
+from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State, check_share
 from gboard_sim.records import Floats, Vector
 
 
 def nesterov(beta: float = 0.9) -> ServerOptimizer:
-    """Step: v <- beta * v + update; w <- w + rate * (update + beta * v)."""
+    """Step: v <- beta * v + update; w <- w + rate * (update + beta * v).
+
+    Raises:
+        ValueError: `beta` is outside its range.
+    """
+    check_share(beta=beta)
 
     def init(parameters: Vector) -> State:
         return {"velocity": np.zeros_like(parameters, np.float64)}

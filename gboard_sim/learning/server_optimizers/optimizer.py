@@ -56,3 +56,14 @@ class ServerOptimizer:
     name: str
     init: Init
     apply: Apply
+
+
+def check_share(**settings: float) -> None:
+    """Refuses settings that are no decay of a moment.
+
+    Raises:
+        ValueError: Names the first that is not at least 0 and below 1.
+    """
+    for name, value in settings.items():
+        if not 0.0 <= value < 1.0:
+            raise ValueError(f"{name}(={value}) must be at least 0 and below 1")

@@ -31,6 +31,22 @@ class TokenStore:
         return pack(self.tokens[at], lengths, lane)
 
 
+def _spoken(store: TokenStore, stint: Stint) -> Ints:
+    """The rows of a stint that have a token."""
+    within = np.arange(*stint.rows)
+    return within[store.first[within + 1] > store.first[within]]
+
+
+def stint_steps(store: TokenStore, stint: Stint) -> int:
+    """How many batches `stint_batches` makes."""
+    local = stint.local
+    a_pass = -(-len(_spoken(store, stint)) // local.batch_size)
+    if local.epochs is not None:
+        return local.epochs * a_pass
+    assert local.steps is not None
+    return local.steps if a_pass else 0
+
+
 def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iterator[Batch]:
     """The batches that a phone trains on, in order.
 
@@ -44,8 +60,7 @@ def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iter
         seed: The run's seed.
         lane: Tokens T in a lane.
     """
-    within = np.arange(*stint.rows)
-    within = within[store.first[within + 1] > store.first[within]]
+    within = _spoken(store, stint)
     if not len(within):
         return
     local = stint.local

@@ -1,14 +1,12 @@
 """What `gboard-sim corpus inspect` says of a corpus."""
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from math import floor
 from typing import Any
 
 import numpy as np
 
 from gboard_sim.learning.text.corpus import Corpus
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +100,4 @@ def measure(
 
 def _iso(time_s: float) -> str:
     """Seconds since 1970 as ISO 8601."""
-    return (_EPOCH + timedelta(seconds=float(time_s))).isoformat(timespec="seconds")
+    return f"{np.datetime64(floor(time_s), 's')}+00:00"  # a datetime would end with the year 9999

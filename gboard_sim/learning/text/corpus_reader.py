@@ -1,18 +1,16 @@
-"""Reads a corpus from JSON lines, `{"user": str, "text": str, "time": ISO 8601 or null}`.
+"""Reads a corpus file: JSON lines, CSV or Parquet with the columns user, text and time.
 
-Plain or gzip, told apart by the first two bytes. Keys beyond the three are ignored, and so are
-lines of white space. A time without a zone is taken as UTC.
+Parquet is told by its first bytes, CSV by the name's ending `.csv` or `.tsv`; anything else is JSON
+lines. JSON lines and CSV may be packed by gzip, told by its first bytes.
 """
 
 import gzip
 import io
-import json
 import zlib
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,25 +18,30 @@ import numpy as np
 
 from gboard_sim.errors import CorpusError
 from gboard_sim.keyboard.words import strip, tokens
+from gboard_sim.learning.text import csv_rows, json_lines, parquet_rows
 from gboard_sim.learning.text.corpus import Corpus, arrange
 from gboard_sim.learning.text.corpus_facts import CorpusFacts, measure
+from gboard_sim.learning.text.message import Message, Rows
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 _BAD_LINES_KEPT = 5  # assumed: enough to see what is wrong with a file
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line of a corpus file that holds no message.
+    """A line or row of a corpus file that holds no message.
 
     Attributes:
-        number: Counted from 1.
+        place: `line` or `row`, and its number, counted from 1.
         reason: What is wrong with it.
     """
 
-    number: int
+    place: str
     reason: str
+
+    def __str__(self) -> str:
+        """Both, for a reader."""
+        return f"{self.place}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Reading:
 
     Attributes:
         corpus: The messages with words in them; may be empty.
-        lines: Lines read, without those of white space.
-        bad_lines: Lines that hold no message.
-        first_bad_lines: The first few of them.
+        lines: Lines or rows read, without a header and those of white space.
+        bad_lines: Those of them that hold no message.
+        first_bad_lines: The first few of these.
         wordless_messages: Messages left out because no word was in them.
         textless_users: Users left out because none of their messages had a word.
     """
@@ -75,6 +78,11 @@ def read_corpus(path: Path | str, *, skip_bad_lines: bool = False) -> Reading:
     Raises:
         CorpusError: The file cannot be read, a line is bad, or no words are in it.
     """
+    if not str(path):
+        raise CorpusError(
+            "text.source is empty: this experiment has no text of its own; allowed: `synthetic`, "
+            "or a file of JSON lines, CSV or Parquet; hint: give one with `--corpus FILE`"
+        )
     reading = scan_corpus(path, skip_bad_lines=skip_bad_lines)
     if not reading.corpus.messages:
         raise CorpusError(
@@ -90,23 +98,20 @@ def scan_corpus(path: Path | str, *, skip_bad_lines: bool = True) -> Reading:
     messages = _Messages()
     bad: list[BadLine] = []
     count = lines = 0
-    with _opened(Path(path)) as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
+    with _opened(Path(path)) as form, closing(form.rows) as rows:
+        for number, message in rows:
             lines += 1
-            reason = messages.add(raw if number > 1 else raw.removeprefix(b"\xef\xbb\xbf"))
-            if reason is None:
+            if not isinstance(message, str):
+                messages.add(message)
                 continue
             if not skip_bad_lines:
                 raise CorpusError(
-                    f"{path}, line {number}: {reason}; allowed: one JSON object a line, "
-                    '{"user": str, "text": str, "time": ISO 8601 or null}; hint: '
+                    f"{path}, {form.place} {number}: {message}; allowed: {form.allowed}; hint: "
                     "`text.skip_bad_lines = true` counts such lines and leaves them out"
                 )
             count += 1
             if len(bad) < _BAD_LINES_KEPT:
-                bad.append(BadLine(number, reason))
+                bad.append(BadLine(f"{form.place} {number}", message))
     corpus = messages.corpus(str(path))
     return Reading(
         corpus=corpus,
@@ -127,9 +132,7 @@ def inspect(path: Path | str) -> CorpusFacts:
         wordless_messages=reading.wordless_messages,
         textless_users=reading.textless_users,
         bad_lines=reading.bad_lines,
-        first_bad_lines=tuple(
-            f"line {bad.number}: {bad.reason}" for bad in reading.first_bad_lines
-        ),
+        first_bad_lines=tuple(map(str, reading.first_bad_lines)),
     )
 
 
@@ -144,18 +147,10 @@ class _Messages:
         self._words = array("i")
         self._lexicon: dict[str, int] = {}
         self._token_ids: dict[str, int] = {}  # of raw tokens, -1 for one that is no word
-        self._times: dict[str, float] = {}
 
-    def add(self, raw: bytes) -> str | None:
-        """Take in a line; what is wrong with it, or None where nothing is."""
-        try:
-            user, text, time_s = self._parse(raw)
-        except UnicodeDecodeError as error:
-            return f"not UTF-8 (byte 0x{raw[error.start]:02x} at column {error.start + 1})"
-        except json.JSONDecodeError as error:
-            return f"not JSON ({error.msg} at column {error.pos + 1})"
-        except (ValueError, RecursionError) as error:
-            return str(error)
+    def add(self, message: Message) -> None:
+        """Take in a message."""
+        user, text, time_s = message
         self.user.append(self.users.setdefault(user, len(self.users)))
         self._time_s.append(time_s)
         before = len(self._words)
@@ -166,25 +161,6 @@ class _Messages:
             if (word := ids[token] if token in ids else self._new_token(token)) >= 0
         )
         self._lengths.append(len(self._words) - before)
-        return None
-
-    def _parse(self, raw: bytes) -> tuple[str, str, float]:
-        """The user, text and time of a line; raises an error that says what is wrong with it."""
-        row = json.loads(raw.decode())
-        if not isinstance(row, dict):
-            raise ValueError(f"a JSON {type(row).__name__}, not an object")
-        for key in ("user", "text", "time"):
-            if key not in row:
-                raise ValueError(f"key `{key}` is missing")
-        user, text, time = row["user"], row["text"], row["time"]
-        if not isinstance(user, str) or not user.strip():
-            raise ValueError(f"user={_short(user)} is not a name")
-        if not isinstance(text, str):
-            raise ValueError(f"text={_short(text)} is not a string")
-        try:
-            return user, text, self._seconds(time)
-        except (TypeError, ValueError):
-            raise ValueError(f"time={_short(time)} is neither ISO 8601 nor null") from None
 
     def _new_token(self, token: str) -> int:
         """The word id of a token that was not met before."""
@@ -192,16 +168,6 @@ class _Messages:
         number = self._lexicon.setdefault(word, len(self._lexicon)) if word else -1
         self._token_ids[token] = number
         return number
-
-    def _seconds(self, time: str | None) -> float:
-        """A time of the file as seconds since 1970."""
-        if time is None:
-            return np.nan
-        if time not in self._times:
-            moment = datetime.fromisoformat(time)
-            moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-            self._times[time] = (moment - _EPOCH).total_seconds()
-        return self._times[time]
 
     def corpus(self, source: str) -> Corpus:
         """The messages so far."""
@@ -216,28 +182,52 @@ class _Messages:
         )
 
 
-def _short(value: object) -> str:
-    """A JSON value for an error message, as JSON writes it."""
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A file opened as what it is.
+
+    Attributes:
+        place: What one of its places is called.
+        allowed: What one may hold.
+        rows: What they do hold.
+    """
+
+    place: str
+    allowed: str
+    rows: Rows
+
+
+def _form(file: BinaryIO, first: bytes, path: Path, packed: bool) -> _Form:
+    """A file as what its name and its first bytes say it is."""
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending == ".parquet" or first.startswith(parquet_rows.MAGIC):
+        if packed:
+            raise CorpusError(
+                f"{path}: Parquet inside gzip; allowed: a Parquet file as it is, which packs its "
+                "own columns; hint: gunzip it"
+            )
+        return _Form("row", parquet_rows.ALLOWED, parquet_rows.rows(file, str(path)))
+    if ending in {".csv", ".tsv"}:
+        return _Form("line", csv_rows.ALLOWED, csv_rows.rows(file, str(path)))
+    return _Form("line", json_lines.ALLOWED, json_lines.lines(file))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[_Form]:
     """A corpus file, unpacked if need be, with what goes wrong in reading it said in one line."""
     try:
         with path.open("rb") as plain:
-            packed = plain.read(2) == _GZIP_MAGIC
-            plain.seek(0)
+            packed = plain.peek(2).startswith(_GZIP_MAGIC)
             with gzip.open(plain) if packed else plain as file:
-                yield io.BufferedReader(file) if packed else file  # type: ignore[misc]
+                whole = io.BufferedReader(file) if packed else plain
+                yield _form(whole, whole.peek(4), path, packed)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CorpusError(
-            f"{path}: the gzip stream is damaged ({error}); allowed: a whole gzip file or plain "
-            "JSON lines; hint: it may be truncated, fetch it again"
+            f"{path}: the gzip stream is damaged ({error}); allowed: a whole gzip file, or the "
+            "file unpacked; hint: it may be truncated, fetch it again"
         ) from None
     except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be read ({error.strerror}); allowed: a file of JSON lines, plain or "
-            "gzip; hint: check `text.source` or `--corpus`"
+            f"{path}: cannot be read ({error.strerror}); allowed: a file of JSON lines or CSV, "
+            "plain or gzip, or of Parquet; hint: check `text.source` or `--corpus`"
         ) from None

@@ -4,24 +4,23 @@ Parameters never pass through Python inside a stint: a step reads one flat buffe
 other by raw pointers bound beforehand, then the two change places.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from gboard_sim.learning.model.graphs import Graphs
+from gboard_sim.learning.model.graphs import Graph, Graphs
 from gboard_sim.learning.model.spec import TOP, ModelSpec, layout, parameter_count
 from gboard_sim.learning.text.packing import Batch, Ids
-from gboard_sim.learning.trainers.trainer import Carry, Prediction, Scores, Trained
+from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
 from gboard_sim.records import Vector
 
 Array = npt.NDArray[Any]
 
 
-def _runner(graph: Path) -> Any:
+def _runner(graph: Graph) -> Any:
     """A graph, loaded to run in the calling thread alone: phones run side by side in processes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -53,10 +52,10 @@ class OnnxRuntimeTrainer:
         self._buffers = (np.zeros(size, np.float32), np.zeros(size, np.float32))
         self._loss = np.zeros((), np.float32)
         self._rate = np.zeros((), np.float32)
-        self._runners: dict[Path, Any] = {}
+        self._runners: dict[Graph, Any] = {}
         self._steps: tuple[Any, Any] | None = None
 
-    def _loaded(self, graph: Path) -> Any:
+    def _loaded(self, graph: Graph) -> Any:
         """The runner of a graph, loaded once."""
         if graph not in self._runners:
             self._runners[graph] = _runner(graph)
@@ -107,8 +106,12 @@ class OnnxRuntimeTrainer:
         trained = self._buffers[steps % 2].copy()
         return Trained(trained, nats / tokens if tokens else float("nan"), tokens, steps)
 
+    def train_together(self, lessons: Sequence[Lesson]) -> list[Trained]:
+        """See `Trainer.train_together`: one after the other."""
+        return [self.train(each.parameters, each.batches, each.learning_rate) for each in lessons]
+
     def _run(
-        self, graph: Path, parameters: Vector, given: dict[str, Array], made: dict[str, Array]
+        self, graph: Graph, parameters: Vector, given: dict[str, Array], made: dict[str, Array]
     ) -> None:
         """Run a graph over `parameters` and `given`, into the arrays of `made`."""
         runner = self._loaded(graph)

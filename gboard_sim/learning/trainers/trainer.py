@@ -1,10 +1,11 @@
 """What a trainer does: local SGD, scoring, and one token at a time. Two are real.
 
-`onnxruntime_trainer` runs the exported graphs as a phone does; `torch_trainer` differentiates the
-same definition with torch. One conformance suite holds both to the same numbers.
+`onnxruntime_trainer` runs the exported graphs as a phone does; `torch_trainer` runs the same
+definition in torch, for many phones at once where it is told to. One conformance suite holds both
+to the same numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,23 @@ import numpy.typing as npt
 from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.text.packing import Batch, Ids
 from gboard_sim.records import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one phone is to train, beside others.
+
+    Attributes:
+        parameters: Where it starts. Shape [P].
+        batches: Its batches, in order.
+        steps: How many there are.
+        learning_rate: Its SGD step size.
+    """
+
+    parameters: Vector
+    batches: Iterable[Batch]
+    steps: int
+    learning_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,10 @@ class Trainer(Protocol):
 
     def train(self, parameters: Vector, batches: Iterable[Batch], learning_rate: float) -> Trained:
         """One SGD step per batch, from `parameters`, which are left as they were."""
+        ...
+
+    def train_together(self, lessons: Sequence[Lesson]) -> list[Trained]:
+        """Train several phones, each from its own parameters: as `train`, to rounding."""
         ...
 
     def score(self, parameters: Vector, batch: Batch) -> Scores:

@@ -47,6 +47,17 @@ def test_what_was_decoded_once_is_encoded_without_loss(name, update):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@given(update=UPDATES)
+def test_what_is_transmitted_is_what_encoding_and_decoding_give(name, update):
+    codec = CODECS[name]()
+    received, size = codec.transmit(update)
+    encoded = codec.encode(update)
+    assert received.tobytes() == codec.decode(encoded).tobytes()
+    assert received.dtype == np.float32
+    assert size == len(encoded)
+
+
+@pytest.mark.parametrize("name", NAMES)
 @given(update=UPDATES, data=st.data())
 def test_any_flipped_bit_is_caught(name, update, data):
     codec = CODECS[name]()

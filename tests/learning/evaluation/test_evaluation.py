@@ -38,7 +38,7 @@ def scored(part: slice = slice(None)) -> Scored:
 
 
 def judged(these: EvaluationSet) -> evaluation.Metrics:
-    scoring = Scoring(these, 3)
+    scoring = Scoring.at(3, these)
     while scoring.pending:
         number, _ = scoring.start()
         scoring.add(number, scored())
@@ -90,7 +90,7 @@ def test_groups_are_judged_by_their_own_messages():
 def test_parts_are_put_together_in_order_whenever_they_come(monkeypatch):
     whole = judged(messages()).overall
     monkeypatch.setattr(evaluation, "ROWS", 1)
-    scoring = Scoring(messages(), 3)
+    scoring = Scoring.at(3, messages())
     jobs = [scoring.start() for _ in range(2)]
     assert not scoring.pending
     assert [(job.version, job.name, job.rows.tolist()) for _, job in jobs] == [
@@ -109,7 +109,7 @@ def test_an_empty_set_has_no_figures_and_needs_no_work():
     empty = EvaluationSet(
         "later", np.empty(0, np.int64), WORDS[:0], np.array([0]), KNOWN, {"low": np.empty(0, bool)}
     )
-    scoring = Scoring(empty, 3)
+    scoring = Scoring.at(3, empty)
     assert scoring.complete
     assert not scoring.pending
     metrics = scoring.metrics()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gboard_sim.learning.text.batches import TokenStore, stint_batches
+from gboard_sim.learning.text.batches import TokenStore, stint_batches, stint_steps
 from gboard_sim.learning.text.packing import Batch
 from gboard_sim.records import LocalWork, Stint
 
@@ -63,3 +63,10 @@ def test_a_cache_without_text_makes_no_batch(store: TokenStore) -> None:
     assert passes(store, stint((3, 4), epochs=1)) == []
     assert passes(store, stint((3, 4), steps=5)) == []
     assert passes(store, stint((2, 2), steps=5)) == []
+
+
+@pytest.mark.parametrize("rows", [(0, 8), (0, 0), (3, 4), (2, 7)])
+@pytest.mark.parametrize("work", [{"epochs": 2}, {"steps": 5}])
+def test_the_steps_of_a_stint_are_as_many_as_its_batches(store: TokenStore, rows, work) -> None:
+    these = stint(rows, **work)
+    assert stint_steps(store, these) == len(passes(store, these))

@@ -1,7 +1,12 @@
+import csv
 import gzip
+import io
 import json
+from dataclasses import fields
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +14,7 @@ from hypothesis import strategies as st
 from gboard_sim.errors import CorpusError
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.text.corpus_reader import inspect, read_corpus, scan_corpus
+from gboard_sim.learning.text.message import LONGEST
 
 GOOD = b'{"user": "amy", "text": "Hello there, world!", "time": "1970-01-01T00:01:00"}\n'
 
@@ -78,6 +84,8 @@ BAD = {
     line(time=12): "time=12 is neither",
     line(time=[1]): "neither ISO 8601 nor null",
     line(time=True): "time=true is neither",
+    line(time="9999-12-31T23:59:59-12:00"): "time=.* is outside the years 1 to 9999",
+    line(text="x" * LONGEST): f"longer than the {LONGEST} bytes that a line may have",
 }
 
 
@@ -98,7 +106,7 @@ def test_bad_lines_are_counted_where_they_may_be_skipped(write):
     assert reading.bad_lines == len(bad)
     assert reading.lines == len(bad) + 2
     assert reading.corpus.messages == 2
-    assert [line.number for line in reading.first_bad_lines] == [2, 3, 4, 5, 6]
+    assert [bad.place for bad in reading.first_bad_lines] == [f"line {n}" for n in range(2, 7)]
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -153,6 +161,59 @@ def test_any_text_is_read_as_the_word_rule_has_it(write, messages):
     )
     assert found == sorted((user, words(text)) for user, text, _ in messages if words(text))
     assert len(set(corpus.lexicon)) == len(corpus.lexicon)
+
+
+def as_csv(rows, separator):
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator).writerows([("user", "text", "time"), *rows])
+    return out.getvalue().encode()
+
+
+def as_parquet(rows, kind, time):
+    out = io.BytesIO()
+    user, text, at = zip(*rows, strict=True)
+    table = {"user": pa.array(user).cast(kind), "text": pa.array(text).cast(kind)}
+    pq.write_table(pa.table(table | {"time": pa.array(at, time)}), out, row_group_size=2)
+    return out.getvalue()
+
+
+PLAIN = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    st.lists(
+        st.tuples(PLAIN.filter(str.strip), PLAIN, st.datetimes() | st.none()),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_rows_in_every_form_are_the_same_corpus(write, rows):
+    iso = [(user, text, at and at.isoformat()) for user, text, at in rows]
+    json_lines = b"".join(line(*row) for row in iso)
+    forms = {
+        "a.jsonl": json_lines,
+        "a.jsonl.gz": gzip.compress(json_lines),
+        "a.csv": as_csv(iso, ","),
+        "a.csv.gz": gzip.compress(as_csv(iso, ",")),
+        "a.tsv": as_csv(iso, "\t"),
+        "semicolons.csv": as_csv(iso, ";"),
+        "strings.parquet": as_parquet(iso, pa.string(), pa.string()),
+        "large.parquet": as_parquet(rows, pa.large_string(), pa.timestamp("us")),
+        "zone.parquet": as_parquet(
+            rows, pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", "Europe/Zurich")
+        ),
+    }
+    want, *others = [scan_corpus(write(form, name=name)) for name, form in forms.items()]
+    for found in others:
+        assert found.lines == want.lines == len(rows)
+        assert (found.bad_lines, found.wordless_messages, found.textless_users) == (
+            0, want.wordless_messages, want.textless_users,
+        )  # fmt: skip
+        for column in fields(found.corpus):
+            if column.name != "source":
+                one, other = (getattr(r.corpus, column.name) for r in (want, found))
+                np.testing.assert_array_equal(one, other)
 
 
 @given(st.lists(st.binary(max_size=60)))

@@ -11,6 +11,7 @@ import pytest
 from gboard_sim.errors import CorpusError, ExperimentError
 from gboard_sim.experiment import Text
 from gboard_sim.keyboard.tokenizer import Tokenizer
+from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.units import DAY_S
 
@@ -22,11 +23,12 @@ def users_of(text: PreparedText, name: str) -> set[int]:
     return set(text.corpus.user[getattr(text.store, name).message].tolist())
 
 
-def prepared(phones: int, seed: int = 1, **settings) -> PreparedText:
+def prepared(phones: int | str, seed: int = 1, **settings) -> PreparedText:
     settings = {"messages_per_user": 12, "vocabulary": 300} | settings
-    return prepare(
-        Text(**settings), phones=phones, days=DAYS, utc_offset_s=np.zeros(phones), seed=seed
-    )
+    text = Text(**settings)
+    divided = read_divided(text, phones, seed)
+    offset_s = np.zeros(len(divided.fleet))
+    return prepare(divided, text, days=DAYS, utc_offset_s=offset_s, seed=seed)
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gboard_sim.learning.model.definition import Text, loss
 from gboard_sim.learning.model.graphs import shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
-from gboard_sim.learning.model.spec import layout, load_spec
+from gboard_sim.learning.model.spec import ModelSpec, layout, load_spec
 from gboard_sim.learning.text.packing import BOS, Batch, pack
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
-from gboard_sim.learning.trainers.trainer import Trainer, empty_carry
+from gboard_sim.learning.trainers.trainer import Lesson, Trained, Trainer, empty_carry
 
 VOCABULARY = 60
 TINY = load_spec("tiny")
@@ -29,8 +30,30 @@ def torch_trainer(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
     return TorchTrainer(load_spec(name), vocabulary)
 
 
-def reference(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
-    return TorchTrainer(load_spec(name), vocabulary, dtype=torch.float64)
+class Autograd:
+    """Torch's own differentiation of the mean loss, in float64."""
+
+    def __init__(self, spec: ModelSpec, vocabulary: int) -> None:
+        self.spec, self.layout = spec, layout(spec, vocabulary)
+
+    def train(self, parameters: np.ndarray, batches: list[Batch], rate: float) -> Trained:
+        flat, nats, tokens = torch.tensor(parameters).double(), 0.0, 0
+        for batch in batches:
+            flat.requires_grad_()
+            tensors = {t.name: flat[t.slice].view(t.shape) for t in self.layout}
+            ids = [torch.tensor(array) for array in (batch.inputs, batch.targets)]
+            masks = [torch.tensor(array).double() for array in (batch.reset, batch.weight)]
+            mean_loss = loss(self.spec, tensors, Text(*ids, *masks))
+            (gradient,) = torch.autograd.grad(mean_loss, flat)
+            if self.spec.gradient_clip:
+                gradient *= min(1.0, self.spec.gradient_clip / float(gradient.norm()))
+            flat = flat.detach() - rate * gradient
+            nats, tokens = nats + mean_loss.item() * batch.tokens, tokens + batch.tokens
+        return Trained(flat.float().numpy(), nats / tokens, tokens, len(batches))
+
+
+def reference(name: str = "tiny", vocabulary: int = VOCABULARY) -> Autograd:
+    return Autograd(load_spec(name), vocabulary)
 
 
 MAKERS = {"onnxruntime": onnx_trainer, "torch": torch_trainer}
@@ -213,3 +236,43 @@ def test_one_graph_serves_any_vocabulary(make, vocabulary) -> None:
     found = make("tiny", vocabulary).train(start("tiny", vocabulary), [batch], 1.0)
     expected = reference("tiny", vocabulary).train(start("tiny", vocabulary), [batch], 1.0)
     assert distance(found.parameters, expected.parameters) < 1e-6
+
+
+def lessons(name: str = "tiny") -> list[Lesson]:
+    """Phones with unlike starts, rates, steps and lanes, one of them with nothing to train."""
+    lane = load_spec(name).lane
+    made = []
+    for phone, steps in enumerate([3, 0, 7, 1, 7]):
+        batches = [
+            messages(10 * phone + step, [3 + phone, lane, 9] * (1 + (phone + step) % 3), lane)
+            for step in range(steps)
+        ]
+        before = start(name) * (1 + 0.01 * phone)
+        made.append(Lesson(before, batches, steps, 0.05 * (phone + 1)))
+    return made
+
+
+@pytest.mark.parametrize("name", ["tiny", *PUBLISHED])
+def test_phones_that_train_together_learn_what_each_learns_alone(make, name) -> None:
+    trainer = make(name)
+    together = trainer.train_together(lessons(name))
+    for lesson, found in zip(lessons(name), together, strict=True):
+        alone = trainer.train(lesson.parameters, lesson.batches, lesson.learning_rate)
+        assert (found.steps, found.tokens) == (alone.steps, alone.tokens)
+        if not lesson.steps:
+            assert found.parameters.tobytes() == lesson.parameters.tobytes()
+            assert np.isnan(found.loss)
+            continue
+        assert found.loss == pytest.approx(alone.loss, rel=1e-6)
+        movement = alone.parameters - lesson.parameters
+        assert distance(found.parameters - lesson.parameters, movement) < 1e-5
+
+
+def test_phones_that_train_together_give_the_same_bits_again(make) -> None:
+    first, second = make(), make()
+    one = first.train_together(lessons())
+    first.train_together(lessons()[::-1])  # what ran before must not matter
+    for again in (first.train_together(lessons()), second.train_together(lessons())):
+        for found, expected in zip(again, one, strict=True):
+            assert found.parameters.tobytes() == expected.parameters.tobytes()
+            assert found.loss == expected.loss or found.steps == 0

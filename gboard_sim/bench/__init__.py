@@ -1,0 +1,1 @@
+"""What `gboard-sim bench` runs: how fast training, rounds and fleets are, here and in peers."""
