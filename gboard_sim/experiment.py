@@ -4,15 +4,26 @@ One class per table of the experiment file. An unknown key, a wrong type or an i
 an error; nothing is guessed. Defaults are this project's own (`assumed`) unless a source is named.
 """
 
+import re
 from math import isinf
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gboard_sim.experiment_training import Central, Model, Server, Training
 from gboard_sim.experiment_values import Count, Positive, Share, Table
 
-Arm = Annotated[str, Field(pattern=r"^(federated|central(:(0?\.\d+|1))?|local-only)$")]
+
+def _arm(name: str) -> str:
+    """Refuses what is no arm."""
+    if not re.fullmatch(r"federated|central(:(0?\.\d*[1-9]\d*|1))?|local-only", name):
+        raise ValueError(
+            "must be federated, central, central:SHARE such as central:0.1, or local-only"
+        )
+    return name
+
+
+Arm = Annotated[str, AfterValidator(_arm)]
 
 
 class Budget(Table):

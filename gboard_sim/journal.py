@@ -197,7 +197,11 @@ def _row_bytes(table: pa.Table) -> Iterable[bytes]:
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """One Parquet file from a stream of tables, in row groups of a fixed size."""
     held: list[pa.Table] = []
-    with aside(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with (
+        aside(path) as partial,
+        partial.open("wb") as file,  # by name, a path with a colon would be taken for a URI
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for table in tables:
             held.append(table)
             whole = pa.concat_tables(held)

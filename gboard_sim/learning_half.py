@@ -26,6 +26,7 @@ from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
+from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Learner
@@ -150,7 +151,7 @@ def open_learner(
         state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
     size = model_bytes(made, workshop.tokens)
     if settings.run.arm == "local-only":
-        return LocalOnlyLearner(text.typing, size, text.store.later, pool)
+        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     def save(state: LearnerState) -> None:
@@ -163,7 +164,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, snapshots),
+        close=_closing(made, text, snapshots),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -177,7 +178,7 @@ def open_learner(
     )
 
 
-def _closing(made: World, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
+def _closing(made: World, text: PreparedText, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
@@ -192,9 +193,15 @@ def _closing(made: World, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
         optimizer=settings.optimizer,
         options=settings.options,
     )
-    return lambda cohort: CentralClosing(
-        cohort, plan, made.central_rate(cohort.makes_version), snapshots
-    )
+    fleet, seed = text.store.fleet.token_store(), made.experiment.run.seed
+
+    def close(cohort: Cohort) -> Closing:
+        stints = (stint for upload in cohort.uploads for stint in upload.stints)
+        budget = sum(stint_tokens(fleet, stint, seed) for stint in stints)
+        rate = made.central_rate(cohort.makes_version)
+        return CentralClosing(cohort, plan, budget, rate, snapshots)
+
+    return close
 
 
 def _snapshots(directory: RunDirectory) -> Snapshots:

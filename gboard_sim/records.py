@@ -296,11 +296,6 @@ class Cohort:
     oldest_version: int
     dropouts: tuple[Dropout, ...] = ()
 
-    @property
-    def tokens(self) -> int:
-        """Tokens that the uploads' phones train on."""
-        return sum(upload.tokens for upload in self.uploads)
-
 
 @dataclass(frozen=True, slots=True)
 class Measure:

@@ -161,7 +161,7 @@ def read_table(path: Path) -> pa.Table:
         RunDirectoryError: It is missing or damaged.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path.absolute())  # a path with a colon would be taken for a URI
     except (OSError, pa.ArrowInvalid) as error:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 

@@ -278,6 +278,9 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if have("recall_at_3"):
         start = f"(version 0: {s['recall_at_3_version_0']:.3f})"
         yield "recall at 1, at 3", f"{s['recall_at_1']:.3f}, {s['recall_at_3']:.3f} {start}"
+    elif have("recall_at_3_seen_users"):
+        own = f"{s['recall_at_3_seen_users']:.3f} (each phone's own model, on its later text)"
+        yield "recall at 3", own
     if have("ngram_recall_at_3"):
         baselines = f"{s['ngram_recall_at_3']:.3f}, {s['unigram_recall_at_3']:.3f}"
         yield "recall at 3 of n-gram, unigram", baselines

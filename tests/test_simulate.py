@@ -275,3 +275,38 @@ def test_what_another_library_or_command_began_is_not_resumed(tmp_path):
     path.write_text(json.dumps(facts))
     with pytest.raises(RunDirectoryError, match=r"onnxruntime = '0\.1'"):
         simulate.resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize("arm", ["central", "central:0.1", "local-only"])
+def test_every_arm_meets_the_same_fleet_and_trains_as_many_tokens(smoke, tmp_path, arm):
+    experiment = gboard_sim.load("smoke", overrides=[f"run.arm={arm}"])
+    made = gboard_sim.run(experiment, out=tmp_path / f"out:{arm}")  # no URI, whatever it looks like
+    assert made.table("sessions").equals(smoke.table("sessions"))
+    assert made.table("cohorts").equals(smoke.table("cohorts"))
+    trained, federated = made.summary["trained_tokens"], smoke.summary["trained_tokens"]
+    a_batch = 64 * 20 * made.summary["versions"]
+    assert abs(trained - federated) <= (0 if arm == "local-only" else a_batch)
+    assert (made.summary["recall_at_3"] is None) == (arm == "local-only")
+    assert made.summary["recall_at_3_seen_users"] > 0
+    assert made.summary["parameters_sha256"] != smoke.summary["parameters_sha256"]
+
+
+@pytest.mark.parametrize("arm", ["central", "local-only"])
+def test_an_arm_has_the_same_bits_over_workers_and_lookahead(tmp_path, arm):
+    for name, more in (("one", ["run.lookahead=0"]), ("two", ["run.lookahead=3"])):
+        workers = 1 + 2 * (name == "two")
+        overrides = [f"run.arm={arm}", f"run.workers={workers}", *more, "run.versions=4"]
+        gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / name)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_a_fleet_of_all_has_a_phone_for_every_training_user(tmp_path):
+    chat = tmp_path / "chat.csv"
+    lines = [f"u{user},some words {user % 7} said again,2024-05-0{1 + m}T10:00:00"
+             for user in range(120) for m in range(6)]  # fmt: skip
+    chat.write_text("\n".join(["user,text,time", *lines]))
+    overrides = [f"text.source={chat}", "fleet.phones=all", "run.versions=1", "text.vocabulary=20"]
+    made = gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / "run")
+    resolved = gboard_sim.load(tmp_path / "run" / "experiment.toml")
+    assert resolved.fleet.phones == made.summary["phones"]
+    assert 60 < made.summary["phones"] < 120

@@ -132,16 +132,23 @@ class CentralClosing:
     """A cohort in whose place as many tokens of pooled text are trained on; see `Closing`.
 
     Args:
-        cohort: The cohort: it says how many tokens, and which version they make.
+        cohort: The cohort: it says which version is made.
         plan: Whose text, and how.
+        budget_tokens: Tokens that its phones would have trained on.
         learning_rate: The optimiser's step size.
         snapshots: Where the version before is read.
     """
 
     def __init__(
-        self, cohort: Cohort, plan: CentralPlan, learning_rate: float, snapshots: Snapshots
+        self,
+        cohort: Cohort,
+        plan: CentralPlan,
+        budget_tokens: int,
+        learning_rate: float,
+        snapshots: Snapshots,
     ) -> None:
         self.cohort = cohort
+        self.budget_tokens = budget_tokens
         self.tokens = 0
         self._plan = plan
         self._learning_rate = learning_rate
@@ -157,9 +164,9 @@ class CentralClosing:
     def start(self, before: LearnerState) -> tuple[int, Job]:
         """The stretch that follows what was trained on before."""
         self._started = True
-        began = before.totals.planned_tokens
+        began = before.totals.budget_tokens
         parameters = self._snapshots.read(before.version)
-        stretch = (began, began + self.cohort.tokens)
+        stretch = (began, began + self.budget_tokens)
         job = TrainStretch(self._plan, stretch, self._learning_rate, parameters, before.optimizer)
         return 0, job
 

@@ -34,6 +34,11 @@ class Closing(Protocol):
     tokens: int
 
     @property
+    def budget_tokens(self) -> int:
+        """Tokens that the cohort's phones train on, known once it is complete."""
+        ...
+
+    @property
     def loss(self) -> float:
         """Mean training loss per token."""
         ...
@@ -141,6 +146,11 @@ class Averaging:
     def complete(self) -> bool:
         """Whether every update is in the sum."""
         return self._added * self._at_once >= len(self.cohort.uploads)
+
+    @property
+    def budget_tokens(self) -> int:
+        """Tokens that the cohort's phones trained on."""
+        return self.tokens
 
     @property
     def loss(self) -> float:

@@ -250,7 +250,7 @@ class FederatedLearner:
                 sessions_trained=totals.sessions_trained + len(cohort.uploads) + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
                 trained_tokens=totals.trained_tokens + closing.tokens,
-                planned_tokens=totals.planned_tokens + cohort.tokens,
+                budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
         )
         event = self._mechanism.event(version, len(cohort.uploads))

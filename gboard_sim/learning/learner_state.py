@@ -19,13 +19,13 @@ class Totals:
         sessions_trained: Uploads whose training was carried out.
         sessions_trained_unused: Those that no server step used.
         trained_tokens: Tokens that they trained on.
-        planned_tokens: Tokens that the fleet had the cohorts' phones train on.
+        budget_tokens: Tokens that the cohorts' phones train on, or would in another arm.
     """
 
     sessions_trained: int = 0
     sessions_trained_unused: int = 0
     trained_tokens: int = 0
-    planned_tokens: int = 0
+    budget_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

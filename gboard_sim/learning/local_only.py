@@ -15,8 +15,8 @@ from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Sc
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
-from gboard_sim.learning.text.batches import stint_batches
-from gboard_sim.learning.text.store import TextRows
+from gboard_sim.learning.text.batches import stint_batches, stint_tokens
+from gboard_sim.learning.text.store import TextStore
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Stint, Typing
 
@@ -60,7 +60,8 @@ class LocalOnlyLearner:
     Args:
         typing: Who typed how much, when.
         model_bytes: Bytes to download a whole model.
-        later: The phones' later text, on which their models are judged.
+        text: What phones train on, and their later text, on which their models are judged.
+        seed: The run's seed.
         pool: Where jobs run; version 0 is published.
 
     Attributes:
@@ -71,11 +72,15 @@ class LocalOnlyLearner:
     recall_at_3: float | None = None
     waited_s = 0.0
 
-    def __init__(self, typing: Typing, model_bytes: int, later: TextRows, pool: Pool) -> None:
+    def __init__(
+        self, typing: Typing, model_bytes: int, text: TextStore, seed: int, pool: Pool
+    ) -> None:
         self.answers: frozenset[Answer] = frozenset()
         self._typing = typing
         self._model_bytes = model_bytes
-        self._later = later
+        self._fleet = text.fleet.token_store()
+        self._later = text.later
+        self._seed = seed
         self._pool = pool
         self._stints: defaultdict[int, list[Stint]] = defaultdict(list)
         self._sessions = 0
@@ -109,7 +114,8 @@ class LocalOnlyLearner:
     @property
     def state(self) -> LearnerState:
         """Version 0 of the server's model, and what the phones trained, all together."""
-        tokens = sum(stint.tokens for stints in self._stints.values() for stint in stints)
+        trained = (stint for stints in self._stints.values() for stint in stints)
+        tokens = sum(stint_tokens(self._fleet, stint, self._seed) for stint in trained)
         return LearnerState(0, 0, {}, Totals(self._sessions, 0, tokens, tokens))
 
     def finish(self) -> LearnerState:

@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,10 @@ class Published(Protocol):
         ...
 
 
+KEPT = 4
+"""Versions that a process keeps mapped (assumed)."""
+
+
 class Snapshots:
     """A folder of parameter vectors.
 
@@ -27,6 +31,7 @@ class Snapshots:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._mapped: dict[int, Vector] = {}
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -36,15 +41,27 @@ class Snapshots:
 
     def write(self, version: int, parameters: Vector) -> None:
         """Publish a version: the file is there whole or not at all."""
+        self._mapped.pop(version, None)
         content = BytesIO()  # numpy itself would not say why a write failed
         np.save(content, parameters)
         with aside(self.path(version)) as partial:
             partial.write_bytes(content.getbuffer())
 
     def read(self, version: int) -> Vector:
-        """The parameters of a version, mapped from the file and not copied. Shape [P]."""
-        mapped: Vector = np.load(self.path(version), mmap_mode="r")
-        return mapped
+        """The parameters of a version, mapped from the file and not copied. Shape [P].
+
+        The last few stay mapped: a cohort's phones start from few versions, and every page of a new
+        mapping is a fault.
+        """
+        if version not in self._mapped:
+            while len(self._mapped) >= KEPT:
+                del self._mapped[next(iter(self._mapped))]
+            self._mapped[version] = np.load(self.path(version), mmap_mode="r")
+        return self._mapped[version]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to a worker: where the files are, and no mapping."""
+        return {"_folder": self._folder, "_mapped": {}}
 
     def forget_before(self, version: int) -> None:
         """Remove every version older than this one but version 0, with which the last compares."""

@@ -97,10 +97,10 @@ def cohort(version: int, tokens: list[int]) -> Cohort:
 
 
 def test_a_version_takes_as_many_tokens_as_its_cohort_and_waits_for_the_one_before(workshop):
-    closing = CentralClosing(cohort(1, [40, 60]), PLAN, 0.01, workshop.snapshots)
+    closing = CentralClosing(cohort(1, [40, 60]), PLAN, 100, 0.01, workshop.snapshots)
     first = workshop.snapshots.read(0)
-    before = LearnerState(0, 0, adam(tau=1e-6).init(first), Totals(planned_tokens=30))
-    assert CentralClosing(cohort(2, [5]), PLAN, 0.01, workshop.snapshots).ready(0) is False
+    before = LearnerState(0, 0, adam(tau=1e-6).init(first), Totals(budget_tokens=30))
+    assert CentralClosing(cohort(2, [5]), PLAN, 100, 0.01, workshop.snapshots).ready(0) is False
     assert closing.ready(0)
     number, job = closing.start(before)
     assert not closing.ready(0)

@@ -1,10 +1,12 @@
 """Published parameters: whole or not at all, kept while a phone may start from them."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.learning.snapshots import KEPT, Snapshots
 
 
 def vector(version: int) -> np.ndarray:
@@ -30,6 +32,18 @@ def test_a_version_written_again_replaces_the_first_and_leaves_no_other_file(tmp
     assert np.array_equal(snapshots.read(1), vector(2))
     assert np.array_equal(held, vector(1))  # whoever trains from the old one still can
     assert [path.name for path in tmp_path.iterdir()] == ["00000001.npy"]
+
+
+def test_few_versions_stay_mapped_and_none_is_sent_to_a_worker(tmp_path):
+    snapshots = Snapshots(tmp_path)
+    for version in range(KEPT + 2):
+        snapshots.write(version, vector(version))
+    for version in range(KEPT + 2):
+        assert snapshots.read(version) is snapshots.read(version)
+    assert len(snapshots._mapped) == KEPT
+    sent = pickle.dumps(snapshots)
+    assert len(sent) < 1000
+    assert np.array_equal(pickle.loads(sent).read(1), vector(1))
 
 
 def test_old_versions_go_but_version_0_stays(tmp_path):

@@ -48,7 +48,29 @@ def stint_steps(store: TokenStore, stint: Stint) -> int:
 
 
 def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iterator[Batch]:
-    """The batches that a phone trains on, in order.
+    """The batches that a phone trains on, in order; see `_stint_rows`.
+
+    Args:
+        store: The tokens.
+        stint: Which rows, how many passes or steps, and the count that keys the shuffling.
+        seed: The run's seed.
+        lane: Tokens T in a lane.
+    """
+    for rows in _stint_rows(store, stint, seed):
+        yield store.pack(rows, lane)
+
+
+def stint_tokens(store: TokenStore, stint: Stint, seed: int) -> int:
+    """Tokens that a stint trains on, which only its shuffling tells where it is cut off by steps.
+
+    `Stint.tokens` is what the fleet prices: the mean over shufflings.
+    """
+    batches = _stint_rows(store, stint, seed)
+    return sum(int((store.first[rows + 1] - store.first[rows]).sum()) for rows in batches)
+
+
+def _stint_rows(store: TokenStore, stint: Stint, seed: int) -> Iterator[Ints]:
+    """The rows of each batch that a phone trains on, in order.
 
     Every pass shuffles the rows anew; a pass ends with a smaller batch where they do not divide.
     `stint.local.epochs` passes are made, or as many as `stint.local.steps` steps need. Rows without
@@ -58,7 +80,6 @@ def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iter
         store: The tokens.
         stint: Which rows, how many passes or steps, and the count that keys the shuffling.
         seed: The run's seed.
-        lane: Tokens T in a lane.
     """
     within = _spoken(store, stint)
     if not len(within):
@@ -71,5 +92,5 @@ def stint_batches(store: TokenStore, stint: Stint, seed: int, lane: int) -> Iter
         for start in range(0, len(order), local.batch_size):
             if done == local.steps:
                 return
-            yield store.pack(order[start : start + local.batch_size], lane)
+            yield order[start : start + local.batch_size]
             done += 1

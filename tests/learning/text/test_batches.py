@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from gboard_sim.learning.text.batches import TokenStore, stint_batches, stint_steps
+from gboard_sim.learning.text.batches import (
+    TokenStore,
+    stint_batches,
+    stint_steps,
+    stint_tokens,
+)
 from gboard_sim.learning.text.packing import Batch
 from gboard_sim.records import LocalWork, Stint
 
@@ -67,6 +72,8 @@ def test_a_cache_without_text_makes_no_batch(store: TokenStore) -> None:
 
 @pytest.mark.parametrize("rows", [(0, 8), (0, 0), (3, 4), (2, 7)])
 @pytest.mark.parametrize("work", [{"epochs": 2}, {"steps": 5}])
-def test_the_steps_of_a_stint_are_as_many_as_its_batches(store: TokenStore, rows, work) -> None:
+def test_steps_and_tokens_of_a_stint_are_those_of_its_batches(store: TokenStore, rows, work) -> None:
     these = stint(rows, **work)
     assert stint_steps(store, these) == len(passes(store, these))
+    batches = stint_batches(store, these, 5, 4)
+    assert stint_tokens(store, these, 5) == sum(int(batch.weight.sum()) for batch in batches)
