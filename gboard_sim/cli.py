@@ -75,6 +75,9 @@ Repeats = Annotated[int, typer.Option(min=1, help="Times that each figure is tak
 Quick = Annotated[bool, typer.Option("--quick", help="Small and short: shows that it works.")]
 Million = Annotated[bool, typer.Option("--million", help="A million phones too.")]
 Environments = Annotated[Path | None, typer.Option(help="Where to install and keep peers.")]
+Against = Annotated[
+    list[str] | None, typer.Option(metavar="PEER", help="flower, pfl or torch; default all.")
+]
 Drawing = Annotated[Path | None, typer.Option("--figure", help="An SVG file to draw.")]
 
 
@@ -218,6 +221,7 @@ def bench_peers(
     quick: Quick = False,
     corpus: CorpusPath = None,
     environments: Environments = None,
+    against: Against = None,
     figure: Drawing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -225,7 +229,7 @@ def bench_peers(
     from gboard_sim.bench import comparison
     from gboard_sim.report import speed
 
-    more = {"corpus": corpus, "environments": environments}
+    more = {"corpus": corpus, "environments": environments, "against": against or ()}
     rows = _bench(comparison.rows, as_json, repeats=repeats, quick=quick, **more)
     if figure is not None:
         figure.write_text(speed.figure(rows).document(), encoding="utf-8")

@@ -8,7 +8,7 @@ after another, so that a ratio compares runs that lay close together in time.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -80,6 +80,7 @@ def rows(
     *,
     corpus: Path | None,
     environments: Path | None,
+    against: Sequence[str],
     repeats: int,
     quick: bool,
     tell: Callable[[str], None],
@@ -89,6 +90,7 @@ def rows(
     Args:
         corpus: The text of the work `real`, which is left out without it.
         environments: Where peers' environments are kept; None makes them in a temporary folder.
+        against: Names of peers; none means all.
         repeats: Times that every contender runs.
         quick: A few small rounds: shows that everything works, and no more.
         tell: Told what is under way.
@@ -96,19 +98,24 @@ def rows(
     Raises:
         GboardSimError: An environment cannot be made, a peer failed, or a loss is not ours.
     """
+    for name in against:
+        if name not in REQUIREMENTS:
+            raise GboardSimError(f"--against {name}: allowed: {', '.join(REQUIREMENTS)}")
+    peers = tuple(against) or tuple(REQUIREMENTS)
+    contenders = [each for each in CONTENDERS if each.name in (OURS, *peers)]
     count = WARM_UP + (1 if quick else ROUNDS)
     works = [dense(rounds=count, phones=16 if quick else 20, batches=1 if quick else 8)]
     if corpus is not None:
         works.append(real(corpus, rounds=count, cohort=20 if quick else 100))
     with tempfile.TemporaryDirectory(prefix="gboard-sim-bench-") as scratch:
         pythons = {}
-        for peer in REQUIREMENTS:
+        for peer in peers:
             tell(f"the environment of {peer}")
             pythons[peer] = environment(environments or Path(scratch) / "environments", peer)
         found: list[Row] = []
         for work in works:
-            runs = _runs(work, Path(scratch) / work.name, pythons, repeats, tell)
-            found += [_row(work, contender, runs) for contender in CONTENDERS]
+            runs = _runs(work, contenders, Path(scratch) / work.name, pythons, repeats, tell)
+            found += [_row(work, contender, runs) for contender in contenders]
     return found
 
 
@@ -117,6 +124,7 @@ Runs = Mapping[Contender, list[Finished]]
 
 def _runs(
     work: Work,
+    contenders: Sequence[Contender],
     folder: Path,
     pythons: Mapping[str, Path],
     repeats: int,
@@ -126,16 +134,16 @@ def _runs(
     folder.mkdir()
     file = folder / "work.npz"
     write_work(work, file)
-    runs: dict[Contender, list[Finished]] = {contender: [] for contender in CONTENDERS}
+    runs: dict[Contender, list[Finished]] = {contender: [] for contender in contenders}
     for repeat in range(repeats):
-        for contender in CONTENDERS:
+        for contender in contenders:
             tell(f"{work.name}, {repeat + 1} of {repeats}: {contender.name}, {contender.processes}")
             with tempfile.TemporaryDirectory(dir=folder) as within:
                 python = pythons.get(contender.name)
                 finished = compete(contender, work, file, Path(within), python)
             runs[contender].append(finished)
             if repeat == 0:
-                _check(work, contender, finished, runs[CONTENDERS[0]][0])
+                _check(work, contender, finished, runs[contenders[0]][0])
     return runs
 
 

@@ -60,6 +60,7 @@ def main(work: Path, answer: Path) -> None:
     if rank == 0:
         clock.write(answer, model, {"torch": version("torch")})
     if processes > 1:
+        distributed.barrier()  # a group that one process has left aborts the others
         distributed.destroy_process_group()
 
 

@@ -72,7 +72,7 @@ def test_a_cache_without_text_makes_no_batch(store: TokenStore) -> None:
 
 @pytest.mark.parametrize("rows", [(0, 8), (0, 0), (3, 4), (2, 7)])
 @pytest.mark.parametrize("work", [{"epochs": 2}, {"steps": 5}])
-def test_steps_and_tokens_of_a_stint_are_those_of_its_batches(store: TokenStore, rows, work) -> None:
+def test_steps_and_tokens_are_those_of_the_batches(store: TokenStore, rows, work) -> None:
     these = stint(rows, **work)
     assert stint_steps(store, these) == len(passes(store, these))
     batches = stint_batches(store, these, 5, 4)
