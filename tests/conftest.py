@@ -1,5 +1,7 @@
 """One small run that many tests look at, made once for each process."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -23,3 +25,14 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> "gboard_sim.Run":
 def smoke_path(smoke: "gboard_sim.Run") -> Path:
     """Its run directory."""
     return smoke.directory.path
+
+
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Processes started meanwhile heed Ctrl-C, even where this one was started to ignore it.
+
+    A shell starts what it puts in the background so, and whoever is started inherits that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -255,7 +255,7 @@ def test_a_corpus_that_cannot_be_used_is_refused(refused, tmp_path, content, sai
     ],
 )
 def test_a_run_that_is_stopped_says_one_line_and_tidies_up_and_resumes(
-    refused, tmp_path, reach, sent, status, said
+    refused, heeds_interrupts, tmp_path, reach, sent, status, said
 ):
     out, scratch = tmp_path / "run", tmp_path / "scratch"
     scratch.mkdir()

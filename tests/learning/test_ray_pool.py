@@ -366,7 +366,9 @@ def test_without_ray_the_message_says_how_to_get_it(refused, monkeypatch):
     assert "pip install 'gboard-sim[ray]'" in refused("--engine", "ray")
 
 
-def test_ctrl_c_ends_a_run_and_its_cluster_and_another_engine_resumes_it(tmp_path):
+def test_ctrl_c_ends_a_run_and_its_cluster_and_another_engine_resumes_it(
+    heeds_interrupts, tmp_path
+):
     out = tmp_path / "run"
     command = [
         sys.executable, "-m", "gboard_sim", "run", "smoke", "--engine", "ray", "--workers", "2",
