@@ -100,7 +100,7 @@ def run(
     """Train a next-word model across a fleet: a table, a report page and the ONNX files."""
     from gboard_sim import simulate
 
-    with _screen(quiet or as_json) as watch:
+    with _screen(quiet or as_json, resumes=True) as watch:
         if resume is not None:
             if source != "default" or variant or sets or corpus or out or arm or seed is not None:
                 raise GboardSimError(
@@ -310,7 +310,7 @@ def _print_json(value: Any) -> None:
 
 
 @contextmanager
-def _screen(quiet: bool) -> "Iterator[Watch | None]":
+def _screen(quiet: bool, *, resumes: bool = False) -> "Iterator[Watch | None]":
     """Progress on stderr while the body runs; Ctrl-C and SIGTERM end it with one message."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:  # here, because typer would end in silence
@@ -319,7 +319,8 @@ def _screen(quiet: bool) -> "Iterator[Watch | None]":
     except KeyboardInterrupt as end:
         terminated = isinstance(end, _Terminated)
         word = "terminated" if terminated else "interrupted"
-        print(f"gboard-sim: {word}; --resume goes on from the last checkpoint", file=sys.stderr)
+        hint = "; --resume goes on from the last checkpoint" if resumes else ""
+        print(f"gboard-sim: {word}{hint}", file=sys.stderr)
         raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, before)

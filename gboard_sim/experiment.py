@@ -260,6 +260,16 @@ class Experiment(Table):
     sweep: dict[str, list[Any]] = {}
 
     @model_validator(mode="after")
+    def _arm_can_stop(self) -> "Experiment":
+        for key in ("target_recall_at_3", "patience"):
+            if self.run.arm == "local-only" and getattr(self.run, key) is not None:
+                raise ValueError(
+                    f"run.{key}(={getattr(self.run, key)}) does nothing with run.arm = "
+                    "'local-only', which has no model of the server's to judge"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _arm_claims_nothing(self) -> "Experiment":
         if self.run.arm != "federated" and self.privacy.mechanism != "none":
             raise ValueError(

@@ -135,7 +135,7 @@ def run_fleet(
     The phones' text is made up (`fake_learner.plausible_typing`); arguments as for `run`.
     """
     directory = _place(experiment, out)
-    with _fresh(directory), MachineMeter() as meter:
+    with directory.locked(), _fresh(directory), MachineMeter() as meter:
         made = world.build(experiment)
         _begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary

@@ -97,6 +97,12 @@ def test_a_bad_key_or_value_is_refused_by_name(file, override, said):
         assert part in str(refused.value)
 
 
+@pytest.mark.parametrize("rule", ["target_recall_at_3=0.2", "patience=3"])
+def test_phones_alone_cannot_be_stopped_by_a_servers_recall(file, rule):
+    with pytest.raises(ExperimentError, match=r"does nothing with run\.arm = 'local-only'"):
+        load(file, overrides=["run.arm=local-only", f"run.{rule}"])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

@@ -287,6 +287,8 @@ def test_every_arm_meets_the_same_fleet_and_trains_as_many_tokens(smoke, tmp_pat
     a_batch = 64 * 20 * made.summary["versions"]
     assert abs(trained - federated) <= (0 if arm == "local-only" else a_batch)
     assert (made.summary["recall_at_3"] is None) == (arm == "local-only")
+    sessions = smoke.summary["sessions_trained"] if arm == "local-only" else 0
+    assert made.summary["sessions_trained"] == sessions
     assert made.summary["recall_at_3_seen_users"] > 0
     assert made.summary["parameters_sha256"] != smoke.summary["parameters_sha256"]
 

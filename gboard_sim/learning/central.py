@@ -131,6 +131,8 @@ class TrainStretch:
 class CentralClosing:
     """A cohort in whose place as many tokens of pooled text are trained on; see `Closing`.
 
+    No session's training is carried out.
+
     Args:
         cohort: The cohort: it says which version is made.
         plan: Whose text, and how.
@@ -138,6 +140,8 @@ class CentralClosing:
         learning_rate: The optimiser's step size.
         snapshots: Where the version before is read.
     """
+
+    sessions = 0
 
     def __init__(
         self,

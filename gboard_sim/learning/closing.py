@@ -39,6 +39,11 @@ class Closing(Protocol):
         ...
 
     @property
+    def sessions(self) -> int:
+        """Sessions whose training is carried out."""
+        ...
+
+    @property
     def loss(self) -> float:
         """Mean training loss per token."""
         ...
@@ -151,6 +156,11 @@ class Averaging:
     def budget_tokens(self) -> int:
         """Tokens that the cohort's phones trained on."""
         return self.tokens
+
+    @property
+    def sessions(self) -> int:
+        """Every upload's."""
+        return len(self.cohort.uploads)
 
     @property
     def loss(self) -> float:

@@ -247,7 +247,7 @@ class FederatedLearner:
             oldest_version=cohort.oldest_version,
             optimizer=optimizer,
             totals=Totals(
-                sessions_trained=totals.sessions_trained + len(cohort.uploads) + measured,
+                sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
                 trained_tokens=totals.trained_tokens + closing.tokens,
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,

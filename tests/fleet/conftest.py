@@ -36,11 +36,6 @@ class FixedSize:
     def payload_bytes(self, parameters):
         return self.bytes_each
 
-    def encode(self, update):
-        raise NotImplementedError
-
-    decode = transmit = encode
-
 
 @dataclass
 class NotingLearner:
