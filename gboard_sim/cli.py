@@ -1,4 +1,4 @@
-"""The command line: the only file that prints or exits.
+"""The command line: with `cli_bench.py` and `screen.py` all that prints or exits.
 
 Data goes to stdout, logs and progress to stderr; `--json` puts the summary alone on stdout. A bad
 input ends with status 2 and one message.
@@ -6,23 +6,21 @@ input ends with status 2 and one message.
 
 import json
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from gboard_sim.errors import GboardSimError, GboardSimWarning
+from gboard_sim.cli_bench import bench_app
+from gboard_sim.errors import GboardSimError
+from gboard_sim.screen import print_json, say_warning, screen
 
 if TYPE_CHECKING:
     from gboard_sim.experiment import Experiment
-    from gboard_sim.progress import Step, Watch
     from gboard_sim.simulate import Run
 
 app = typer.Typer(
@@ -35,12 +33,23 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Look at text before training on it.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-bench_app = typer.Typer(help="How fast it is, here and beside its peers.", no_args_is_help=True)
+trace_app = typer.Typer(
+    help="Recorded phones: look at a trace, or convert FedScale's and FLASH's. [fleet] trace "
+    "replays one.",
+    no_args_is_help=True,
+)
+app.add_typer(trace_app, name="trace")
 app.add_typer(bench_app, name="bench")
 
+
+class TraceForm(StrEnum):
+    """Whose form a trace to be converted has."""
+
+    fedscale = "fedscale"
+    flash = "flash"
+
+
 BAD_INPUT = 2
-INTERRUPTED = 130
-TERMINATED = 143
 
 Source = Annotated[
     str, typer.Argument(metavar="[EXPERIMENT]", help="A TOML file, or default, smoke, irc.")
@@ -71,14 +80,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON,
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table.")]
 Phones = Annotated[int | None, typer.Option(min=1, help="Phones in the fleet.")]
 Days = Annotated[float | None, typer.Option(help="Simulated days.")]
-Repeats = Annotated[int, typer.Option(min=1, help="Times that each figure is taken.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Small and short: shows that it works.")]
-Million = Annotated[bool, typer.Option("--million", help="A million phones too.")]
-Environments = Annotated[Path | None, typer.Option(help="Where to install and keep peers.")]
-Against = Annotated[
-    list[str] | None, typer.Option(metavar="PEER", help="flower, pfl or torch; default all.")
-]
-Drawing = Annotated[Path | None, typer.Option("--figure", help="An SVG file to draw.")]
 
 
 @app.command()
@@ -100,7 +101,7 @@ def run(
     """Train a next-word model across a fleet: a table, a report page and the ONNX files."""
     from gboard_sim import simulate
 
-    with _screen(quiet or as_json, resumes=True) as watch:
+    with screen(quiet or as_json, resumes=True) as watch:
         if resume is not None:
             if source != "default" or variant or sets or corpus or out or arm or seed is not None:
                 raise GboardSimError(
@@ -133,7 +134,7 @@ def fleet(
     """Run the fleet alone, with a learner that learns nothing: days, bytes, joules, shapes."""
     from gboard_sim import simulate
 
-    with _screen(quiet or as_json) as watch:
+    with screen(quiet or as_json) as watch:
         more = [f"fleet.phones={phones}"] if phones is not None else []
         more += [f"run.days={days}"] if days is not None else []
         experiment = _experiment(source, variant, [*(sets or []), *more], None, seed)
@@ -146,7 +147,7 @@ def report(directory: Annotated[Path, typer.Argument(help="A run directory.")]) 
     from gboard_sim.report.page import write_page
     from gboard_sim.runlog import RunDirectory
 
-    with _screen(quiet=True):
+    with screen(quiet=True):
         print(write_page(RunDirectory.open(directory)))
 
 
@@ -155,10 +156,10 @@ def list_entries(as_json: AsJson = False) -> None:
     """What there is: experiments, phones, networks, models, schedules, codecs, mechanisms."""
     from gboard_sim import registry
 
-    with _screen(quiet=True):
+    with screen(quiet=True):
         entries = registry.names()
         if as_json:
-            _print_json(entries)
+            print_json(entries)
             return
         for kind, found in entries.items():
             print(f"{kind:<18} {', '.join(found)}")
@@ -175,10 +176,10 @@ def inspect(
     """Users, utterances, words, sizes per user, and the first bad lines of a file."""
     from gboard_sim.learning.text.corpus_reader import inspect as look
 
-    with _screen(quiet=True):
+    with screen(quiet=True):
         facts = look(file).as_dict()
         if as_json:
-            _print_json(facts)
+            print_json(facts)
             return
         for key, value in facts.items():
             if isinstance(value, list):
@@ -187,57 +188,53 @@ def inspect(
                 print(f"{key:<24} {value}")
 
 
-@bench_app.command(name="train")
-def bench_train(repeats: Repeats = 5, quick: Quick = False, as_json: AsJson = False) -> None:
-    """Training steps: tokens a second, and their share of the best matrix product here."""
-    from gboard_sim.bench.train import rows
-
-    _bench(rows, as_json, repeats=repeats, quick=quick)
-
-
-@bench_app.command(name="round")
-def bench_round(
-    repeats: Repeats = 5, quick: Quick = False, corpus: CorpusPath = None, as_json: AsJson = False
-) -> None:
-    """Whole rounds: where their seconds go, and their memory as the cohort grows."""
-    from gboard_sim.bench.round import rows
-
-    _bench(rows, as_json, repeats=repeats, quick=quick, corpus=corpus)
-
-
-@bench_app.command(name="fleet")
-def bench_fleet(
-    repeats: Repeats = 3, quick: Quick = False, million: Million = False, as_json: AsJson = False
-) -> None:
-    """The fleet alone: phones times simulated days a second."""
-    from gboard_sim.bench.fleet import rows
-
-    _bench(rows, as_json, repeats=repeats, quick=quick, million=million)
-
-
-@bench_app.command(name="peers")
-def bench_peers(
-    repeats: Repeats = 5,
-    quick: Quick = False,
-    corpus: CorpusPath = None,
-    environments: Environments = None,
-    against: Against = None,
-    figure: Drawing = None,
+@trace_app.command(name="inspect")
+def trace_inspect(
+    file: Annotated[Path, typer.Argument(help="Parquet or CSV: phone, start_s, end_s, signals.")],
     as_json: AsJson = False,
 ) -> None:
-    """The same rounds in Flower, pfl-research and plain torch, each in its own environment."""
-    from gboard_sim.bench import comparison
-    from gboard_sim.report import speed
+    """Phones, days, intervals, and the eligible share of the phones by hour of the day."""
+    from gboard_sim.fleet.trace_facts import inspect_trace
 
-    more = {"corpus": corpus, "environments": environments, "against": against or ()}
-    rows = _bench(comparison.rows, as_json, repeats=repeats, quick=quick, **more)
-    if figure is not None:
-        figure.write_text(speed.figure(rows).document(), encoding="utf-8")
+    with screen(quiet=True):
+        facts = asdict(inspect_trace(file))
+        if as_json:
+            print_json(facts)
+            return
+        by_hour = facts.pop("eligible_share_by_hour")
+        for key, value in facts.items():
+            print(f"{key:<24} {value:.4f}" if key.endswith("share") else f"{key:<24} {value}")
+        for hour, share in enumerate(by_hour):
+            print(f"{hour:02d}:00 {share:7.4f} {'#' * round(50 * share)}".rstrip())
+
+
+@trace_app.command(name="convert")
+def trace_convert(
+    file: Annotated[Path, typer.Argument(help="FedScale's JSON or plain pickle; FLASH's JSON.")],
+    form: Annotated[TraceForm, typer.Option("--from", help="Whose form it has.")],
+    out: Annotated[Path, typer.Option(help="The trace to write: .parquet or .csv.")],
+    skip_bad_phones: Annotated[
+        bool, typer.Option("--skip-bad-phones", help="Leave out phones with a wrong record.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write FedScale's or FLASH's availability as a trace that [fleet] trace replays."""
+    from gboard_sim.fleet.trace_conversion import convert
+
+    with screen(quiet=True):
+        facts = asdict(convert(file, form.value, out, skip_bad_phones=skip_bad_phones))
+        if as_json:
+            print_json(facts)
+            return
+        skipped = facts.pop("skipped")
+        for key, value in facts.items():
+            print(f"{key:<24} {value}")
+        print(f"{'skipped':<24} {len(skipped)}", *(f"\n  {line}" for line in skipped[:5]))
 
 
 def main() -> NoReturn:
     """The entry point: every error that a user can cause is one message and status 2."""
-    warnings.showwarning = _say_warning
+    warnings.showwarning = say_warning
     try:
         app()
     except GboardSimError as error:
@@ -281,100 +278,12 @@ def _machinery(workers: int | None, engine: str | None, ray_address: str | None)
 def _finish(finished: "Run", as_json: bool, quiet: bool) -> None:
     """Make the report page and print what a run came to."""
     from gboard_sim.report.page import write_page
-    from gboard_sim.summary import headline
+    from gboard_sim.summary_lines import headline
 
     page = write_page(finished.directory)
     if as_json:
-        _print_json(finished.flat_summary())
+        print_json(finished.flat_summary())
     elif not quiet:
         for label, value in headline(finished.summary):
             print(f"{label:<34} {value}")
         print(f"\n{page}")
-
-
-def _bench(measure: Callable[..., Any], as_json: bool, **given: Any) -> list[dict[str, Any]]:
-    """Measure, print the rows, and return them."""
-    from gboard_sim.bench.setting import setting
-    from gboard_sim.report.text_table import lines
-
-    with _screen(quiet=True):
-        machine = setting()  # before, because it says how busy the machine was
-        tell = partial(print, file=sys.stderr, flush=True)
-        rows = [asdict(row) for row in measure(**given, tell=tell)]
-    _print_json({"rows": rows, "machine": machine}) if as_json else print(*lines(rows), sep="\n")
-    return rows
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _screen(quiet: bool, *, resumes: bool = False) -> "Iterator[Watch | None]":
-    """Progress on stderr while the body runs; Ctrl-C and SIGTERM end it with one message."""
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:  # here, because typer would end in silence
-        with _progress(quiet) as watch:
-            yield watch
-    except KeyboardInterrupt as end:
-        terminated = isinstance(end, _Terminated)
-        word = "terminated" if terminated else "interrupted"
-        hint = "; --resume goes on from the last checkpoint" if resumes else ""
-        print(f"gboard-sim: {word}{hint}", file=sys.stderr)
-        raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: what Ctrl-C is, with another status."""
-
-
-def _terminate(*_: object) -> NoReturn:
-    """Ends the run, which then tidies up without heeding a second signal."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Terminated
-
-
-def _say_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: object = None,
-    line: str | None = None,
-) -> None:
-    """A warning as one line on stderr: ours without the place in the code."""
-    place = "" if issubclass(category, GboardSimWarning) else f"{filename}:{lineno}: "
-    print(f"gboard-sim: {place}warning: {message}", file=sys.stderr)
-
-
-@contextmanager
-def _progress(quiet: bool) -> "Iterator[Watch | None]":
-    """On a terminal a bar; elsewhere a line for every tenth of the way."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console
-    )
-    task = bar.add_task("", total=1.0)
-    printed, doing = -1, ""
-
-    def watch(step: "Step") -> None:
-        nonlocal printed, doing
-        bar.update(task, completed=step.share, description=step.line())
-        tenth = int(step.share * 10)
-        if not console.is_terminal and (tenth > printed or step.doing != doing):
-            printed, doing = max(tenth, printed), step.doing
-            console.print(step.line(), highlight=False)
-
-    if not console.is_terminal:
-        yield watch
-        return
-    with bar:
-        yield watch

@@ -5,6 +5,7 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── ExperimentError      an experiment file, a variant or an override that cannot be run
 ├── CatalogueError       an entry of devices/ or models/ that is missing or malformed
 ├── CorpusError          text that cannot be used: the file, the line and the reason
+├── TraceError           a trace of phones that cannot be replayed: the file, the row, the phone
 ├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
 └── TimingChangedError   a re-learned run whose answers would change the recorded timing
@@ -30,6 +31,10 @@ class CatalogueError(GboardSimError):
 
 class CorpusError(GboardSimError):
     """Text that cannot be used: the file, the line and the reason."""
+
+
+class TraceError(GboardSimError):
+    """A trace of phones that cannot be replayed: the file, the row, the phone and the reason."""
 
 
 class RunDirectoryError(GboardSimError):

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol
+from gboard_sim.experiment_network import Network
+from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
 from gboard_sim.experiment_values import Count, Positive, Share, Table
 
@@ -77,95 +80,6 @@ class Run(Table):
             raise ValueError(
                 f"ray_address(={self.ray_address!r}) does nothing with engine(={self.engine!r})"
             )
-        return self
-
-
-class Fleet(Table):
-    """`[fleet]`: how many phones, and the mix of classes, networks and habits they come from.
-
-    Attributes:
-        phones: Their number; `all` takes one for every training user of a corpus.
-        mix: A name from `devices/fleets/`.
-    """
-
-    phones: Annotated[int, Field(ge=1, le=10**8)] | Literal["all"]
-    mix: str = "default"
-
-
-class Protocol(Table):
-    """`[protocol]`: how a round selects, configures and closes (Bonawitz et al., MLSys 2019).
-
-    Attributes:
-        goal: Uploads that close a round.
-        over_selection: Phones selected per upload wanted; 1.3 in production (section 9 there).
-        deadline_s: Seconds from configuration until a round stops waiting.
-        minimum: Fewest uploads with which a round that timed out still makes a version; None is
-            80% of the goal (assumed).
-        selection_timeout_s: Seconds after which selection stops waiting for phones.
-        retry_s: Shortest and longest time after which a phone that was turned away may return.
-        interval_s: Shortest time between the configuration of a round and the next selection: a
-            server that waits keeps uploads from growing stale where phones upload rarely.
-    """
-
-    goal: Count
-    over_selection: Annotated[float, Field(ge=1.0, le=10.0)] = 1.3
-    deadline_s: Positive = 600.0
-    minimum: Count | None = None
-    selection_timeout_s: Positive = 3600.0
-    retry_s: tuple[Positive, Positive] = (900.0, 3600.0)
-    interval_s: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Protocol":
-        if self.minimum is not None and self.minimum > self.goal:
-            raise ValueError(f"minimum(={self.minimum}) must be at most goal(={self.goal})")
-        if self.retry_s[0] > self.retry_s[1]:
-            raise ValueError(f"retry_s(={self.retry_s}) must be (shortest, longest)")
-        return self
-
-
-class Text(Table):
-    """`[text]`: whose words the phones hold, and when they were typed.
-
-    Attributes:
-        source: `synthetic` for the embedded law, or a path to JSON lines, CSV or Parquet with the
-            columns user, text and time (the first two may be packed by gzip). Empty waits for
-            `--corpus`.
-        arrival: `at_start`, `recorded`, `compressed` or `habit`.
-        skip_bad_lines: Count unusable lines instead of refusing the first.
-        tokenizer: Kind of sentencepiece model, trained on the public users' text.
-        vocabulary: Most pieces in the tokenizer, `<unk>` and `<s>` included.
-        public_share: Users whose text is public: vocabulary, tokenizer, pre-training.
-        validation_share: Users on whom every choice is made.
-        test_share: Users on whom the headline is read, once.
-        held_out_share: Of each training user's messages, the latest, never trained on.
-        min_messages: Users with fewer usable messages are left out.
-        cache_rows: Most messages in a phone's training cache, the newest first.
-        expiry_days: Age at which a message leaves the cache.
-        history_days: Days before the experiment over which messages were typed already.
-        messages_per_user: Mean messages of a synthetic user, before users are cut to 1000.
-    """
-
-    source: str = "synthetic"
-    arrival: Literal["at_start", "recorded", "compressed", "habit"] | None = None
-    skip_bad_lines: bool = False
-    tokenizer: Literal["word", "unigram", "bpe"] = "word"
-    vocabulary: Annotated[int, Field(ge=8)] = 10_000
-    public_share: Share = 0.1
-    validation_share: Share = 0.05
-    test_share: Share = 0.05
-    held_out_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
-    min_messages: Count = 1
-    cache_rows: Count = 1000
-    expiry_days: Positive = 60.0
-    history_days: Annotated[float, Field(ge=0.0)] = 14.0
-    messages_per_user: Annotated[float, Field(gt=0.0, le=1000.0)] = 150.0
-
-    @model_validator(mode="after")
-    def _leaves_training_users(self) -> "Text":
-        taken = self.public_share + self.validation_share + self.test_share
-        if taken >= 1.0:
-            raise ValueError(f"public, validation and test shares sum to {taken}; must be below 1")
         return self
 
 
@@ -248,6 +162,9 @@ class Experiment(Table):
     run: Run = Run()
     fleet: Fleet
     protocol: Protocol
+    network: Network = Network()
+    allowance: Allowance = Allowance()
+    federated_evaluation: FederatedEvaluation | None = None
     text: Text = Text()
     model: Model = Model()
     training: Training
@@ -267,6 +184,67 @@ class Experiment(Table):
                     f"run.{key}(={getattr(self.run, key)}) does nothing with run.arm = "
                     "'local-only', which has no model of the server's to judge"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _paused_sessions_share_nothing(self) -> "Experiment":
+        limits = self.network.limits
+        if self.protocol.interruption == "pause" and limits:
+            raise ValueError(
+                f"protocol.interruption(='pause') is not allowed with network.{limits[0]}"
+                f"(={getattr(self.network, limits[0])}): sessions that share links are never "
+                "paused; hint: abort"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reports_are_not_private(self) -> "Experiment":
+        if self.federated_evaluation is not None and self.privacy.mechanism != "none":
+            raise ValueError(
+                "[federated_evaluation] is not allowed with "
+                f"privacy.mechanism(={self.privacy.mechanism!r}): phones would report sums over "
+                "their text without noise, outside the claim"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _phones_judge_a_version(self) -> "Experiment":
+        if self.federated_evaluation is not None and self.run.arm == "local-only":
+            raise ValueError(
+                "[federated_evaluation] is not allowed with run.arm(='local-only'), which has no "
+                "model of the server's that phones could judge; they are judged at the end anyway"
+            )
+        if self.federated_evaluation is not None and not self.text.held_out_share:
+            raise ValueError(
+                "[federated_evaluation] needs text.held_out_share above 0: phones judge a version "
+                "on text that they never train on"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _losses_are_known_and_not_private(self) -> "Experiment":
+        if self.protocol.selector == "utility":
+            if self.run.arm != "federated":
+                raise ValueError(
+                    "protocol.selector(='utility') needs run.arm = 'federated': it goes by the "
+                    f"training losses of single phones, which {self.run.arm} does not have"
+                )
+            if self.privacy.mechanism != "none":
+                raise ValueError(
+                    "protocol.selector(='utility') is not allowed with "
+                    f"privacy.mechanism(={self.privacy.mechanism!r}): phones would report their "
+                    "losses without noise, outside the claim"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _word_is_typed(self) -> "Experiment":
+        found = self.text.injection
+        if found is not None and found.day >= self.run.days:
+            raise ValueError(
+                f"text.injection.day(={found.day:g}) must be before the run's end, "
+                f"run.days(={self.run.days:g})"
+            )
         return self
 
     @model_validator(mode="after")

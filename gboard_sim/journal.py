@@ -24,6 +24,7 @@ from gboard_sim.errors import RunDirectoryError
 from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint
 from gboard_sim.runlog import aside, read_table, writing
 from gboard_sim.tables import SCHEMAS
+from gboard_sim.uploads import StintRows, Uploads
 
 ROW_GROUP = 65_536
 """Rows in a Parquet row group: a power of two near pyarrow's advice of 10^5 (assumed)."""
@@ -65,17 +66,22 @@ class Journal:
 
     def cohort(self, cohort: Cohort) -> None:
         """Append the uploads of a closed cohort, one row each."""
-        head = {
-            "makes_version": cohort.makes_version,
-            "task": cohort.task,
-            "closed_s": cohort.closed_s,
-            "oldest_version": cohort.oldest_version,
+        uploads, n = Uploads.of(cohort.uploads), len(cohort.uploads)
+        columns = {
+            "makes_version": np.full(n, cohort.makes_version),
+            "task": np.full(n, cohort.task),
+            "closed_s": np.full(n, cohort.closed_s),
+            "oldest_version": np.full(n, cohort.oldest_version),
+            "weight": np.array(cohort.weights),
+            "stints": _stint_lists(uploads.stints),
+            **{
+                name: getattr(uploads, name)
+                for name in ("session", "phone", "nth", "payload_bytes", "sent_s", "arrived_s")
+            },
         }
-        rows = [
-            head | asdict(upload) | {"weight": weight}
-            for upload, weight in zip(cohort.uploads, cohort.weights, strict=True)
-        ]
-        self._append("cohorts", pa.Table.from_pylist(rows, schema=SCHEMAS["cohorts"]))
+        schema = SCHEMAS["cohorts"]
+        arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+        self._append("cohorts", pa.Table.from_arrays(arrays, schema=schema))
 
     def version(self, cohort: Cohort, *, tokens: int, loss: float, update_norm: float) -> None:
         """Append the version that a cohort made.
@@ -86,14 +92,15 @@ class Journal:
             loss: Mean training loss per token; NaN where nothing was learned, as `update_norm`.
             update_norm: L2 norm of the mean update.
         """
-        staleness = [cohort.makes_version - 1 - upload.base for upload in cohort.uploads]
+        uploads = Uploads.of(cohort.uploads)
+        staleness = cohort.makes_version - 1 - uploads.base
         row = {
             "version": cohort.makes_version,
             "closed_s": cohort.closed_s,
-            "uploads": len(cohort.uploads),
-            "staleness_mean": sum(staleness) / len(staleness),
-            "staleness_max": max(staleness),
-            "stints": sum(len(upload.stints) for upload in cohort.uploads),
+            "uploads": len(uploads),
+            "staleness_mean": float(staleness.mean()),
+            "staleness_max": int(staleness.max()),
+            "stints": len(uploads.stints.phone),
             "trained_tokens": tokens,
             "loss": loss,
             "update_norm": update_norm,
@@ -107,6 +114,9 @@ class Journal:
             "stop": outcome.stop,
             "local": None if outcome.local is None else [asdict(work) for work in outcome.local],
             "metrics": json.dumps(dict(outcome.metrics), sort_keys=True),
+            "utility": None
+            if outcome.utility is None
+            else [{"phone": phone, "score": score} for phone, score in outcome.utility.items()],
         }
         self.rows("answers", [row])
 
@@ -184,14 +194,54 @@ class Journal:
 
 
 def _row_bytes(table: pa.Table) -> Iterable[bytes]:
-    """Bytes that differ when any value of the rows differs, whatever block they came in."""
+    """Bytes that differ when any value of the rows differs, whatever block they came in.
+
+    Cohorts come whole, so their columns are taken one after another.
+    """
     if table.schema.equals(SCHEMAS["sessions"]):
         columns = [np.asarray(column) for column in table.columns]
         widened = [c.astype("U16") if c.dtype == object else c for c in columns]
         yield np.rec.fromarrays(widened).tobytes()
     else:
-        for row in table.to_pylist():
-            yield repr(row).encode()
+        yield from _column_bytes(table.column_names, table.columns)
+
+
+def _column_bytes(
+    names: Sequence[str], columns: Iterable[pa.Array | pa.ChunkedArray]
+) -> Iterable[bytes]:
+    """The values of columns, those of lists and structures included."""
+    for name, column in zip(names, columns, strict=True):
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if pa.types.is_list(whole.type) or pa.types.is_fixed_size_list(whole.type):
+            yield from _column_bytes([name], [whole.flatten()])
+            yield name.encode() + np.asarray(whole.value_lengths()).tobytes()
+        elif pa.types.is_struct(whole.type):
+            yield from _column_bytes([f"{name}.{f.name}" for f in whole.type], whole.flatten())
+        else:
+            values = np.asarray(whole.to_numpy(zero_copy_only=False))
+            held = values.astype("U16") if values.dtype == object else values
+            yield name.encode() + held.tobytes()
+
+
+def _stint_lists(stints: StintRows) -> pa.Array:
+    """The stints of each upload, as the column of the table `cohorts`."""
+    kind = SCHEMAS["cohorts"].field("stints").type
+    stint = kind.value_type
+    works = pa.array([asdict(work) for work in stints.works], type=stint.field("local").type)
+    rows = np.stack([stints.row_first, stints.row_last], axis=1).ravel()
+    columns = {
+        "local": works.take(pa.array(stints.work)),
+        "rows": pa.FixedSizeListArray.from_arrays(pa.array(rows), 2),
+        **{
+            name: pa.array(getattr(stints, name))
+            for name in ("phone", "nth", "version", "tokens", "began_s", "ended_s")
+        },
+    }
+    fields = [stint.field(place) for place in range(stint.num_fields)]
+    structs = pa.StructArray.from_arrays(
+        [columns[f.name].cast(f.type) for f in fields], fields=fields
+    )
+    return pa.ListArray.from_arrays(pa.array(stints.first, pa.int32()), structs, type=kind)
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
@@ -221,6 +271,9 @@ def read_outcomes(table: pa.Table) -> dict[int, Outcome]:
             stop=row["stop"],
             local=None if row["local"] is None else tuple(LocalWork(**w) for w in row["local"]),
             metrics=json.loads(row["metrics"]),
+            utility=None
+            if row["utility"] is None
+            else {scored["phone"]: scored["score"] for scored in row["utility"]},
         )
         for row in table.to_pylist()
         if row["version"] is not None

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from os import cpu_count
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
+
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import ExperimentError
@@ -14,6 +17,7 @@ from gboard_sim.journal import Journal, read_measures, read_outcomes
 from gboard_sim.learning.central import CentralClosing, CentralPlan
 from gboard_sim.learning.closing import CHUNK, Averaging, Closing
 from gboard_sim.learning.evaluation.evaluation import Scoring
+from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_groups
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
@@ -175,7 +179,26 @@ def open_learner(
         checkpoint_every=settings.run.checkpoint_every,
         checkpoint=save,
         state=state,
+        held_out=_held_out(made, text, journal),
+        tells_utility=settings.protocol.selector == "utility",
     )
+
+
+def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
+    """What phones judge versions on, and whose updates were used so far; None where they do not."""
+    if made.experiment.federated_evaluation is None:
+        return None
+    first, typing = text.store.fleet.first, text.typing
+    typed = typing.tokens_of(first[:-1], first[1:])
+    typed += typing.held_out_tokens(np.arange(typing.phones))
+    classes = tuple(kind.name for kind in made.population.mix.classes)
+    first_used = np.full(typing.phones, NEVER)
+    cohorts = journal.table("cohorts").select(["task", "phone", "makes_version"])
+    trained = cohorts.filter(pc.equal(cohorts["task"], "train"))
+    phones, versions = (trained[name].to_numpy() for name in ("phone", "makes_version"))
+    np.minimum.at(first_used, phones, versions)
+    groups = phone_groups(made.population.phone_class, classes, typed)
+    return HeldOutText(text.store.later, groups, first_used)
 
 
 def _closing(made: World, text: PreparedText, snapshots: Snapshots) -> Callable[[Cohort], Closing]:

@@ -16,7 +16,7 @@ the number of server steps before it, so version 0 is the model that the server 
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,6 +43,8 @@ class Typing:
         tokens: Tokens that a training pass over the row costs. Shape [rows].
         cache_rows: Most rows that a phone's training cache holds, the newest first.
         expiry_s: Age at which a row leaves the cache.
+        held_out: Tokens of each phone's text that is never trained on; None where there is none.
+            Shape [phones].
     """
 
     first: Ints
@@ -50,6 +52,7 @@ class Typing:
     tokens: Ints
     cache_rows: int
     expiry_s: float
+    held_out: Ints | None = None
     _span: float = field(init=False, repr=False, compare=False)
     _key: Floats = field(init=False, repr=False, compare=False)
     _until: Ints = field(init=False, repr=False, compare=False)
@@ -66,6 +69,11 @@ class Typing:
     def phones(self) -> int:
         """Number of phones."""
         return len(self.first) - 1
+
+    @property
+    def shortest(self) -> int | None:
+        """Tokens of the shortest row; None where there is no row at all."""
+        return int(self.tokens.min()) if len(self.tokens) else None
 
     def cached(self, phone: Ints, at_s: Floats, cap: Ints | int) -> tuple[Ints, Ints]:
         """The rows in the training caches of `phone` at `at_s`, as first and last-plus-one row.
@@ -90,6 +98,10 @@ class Typing:
     def tokens_of(self, first: Ints, last: Ints) -> Ints:
         """Tokens in rows `first:last`, elementwise. Shape [n]."""
         return self._until[last] - self._until[first]
+
+    def held_out_tokens(self, phone: Ints) -> Ints:
+        """Tokens of each phone's text that is never trained on. Shape [n]."""
+        return np.zeros(len(phone), np.int64) if self.held_out is None else self.held_out[phone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +254,14 @@ class Sessions:
         download_s: Seconds of download.
         train_s: Seconds of training.
         upload_s: Seconds of upload.
+        paused_s: Seconds between windows in which a session that outlived its window stood still.
         download_bytes: Bytes that reached the phone.
         upload_bytes: Bytes that left the phone, the payload and what was sent of a broken one.
         tokens: Tokens that the phone computed on.
-        energy_j: Joules, central estimate; `energy_low_j` and `energy_high_j` bound it.
+        download_j: Joules of the download, central estimate.
+        train_j: Joules of training.
+        upload_j: Joules of the upload.
+        energy_j: Joules of the session, central; `energy_low_j` and `energy_high_j` bound it.
         left_phone: Whether any payload byte left the phone: what local privacy composes over.
         used_in: The version that the upload became part of, or -1.
     """
@@ -263,9 +279,13 @@ class Sessions:
     download_s: Floats
     train_s: Floats
     upload_s: Floats
+    paused_s: Floats
     download_bytes: Ints
     upload_bytes: Ints
     tokens: Ints
+    download_j: Floats
+    train_j: Floats
+    upload_j: Floats
     energy_j: Floats
     energy_low_j: Floats
     energy_high_j: Floats
@@ -275,13 +295,13 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """The uploads that one server step uses.
+    """The uploads that one server step uses, or the reports of one evaluation.
 
     Attributes:
-        task: What the uploads carry.
-        makes_version: The version that this step makes.
+        task: What the uploads carry: updates, or with `evaluate` each phone's metrics.
+        makes_version: The version that this step makes; with `evaluate` the one that was judged.
         closed_s: When the round or the buffer closed.
-        uploads: In phone order.
+        uploads: In phone order; from the fleet they come as columns (`uploads.Uploads`).
         weights: One per upload, positive, not normalised.
         oldest_version: No later upload will start from a version before this one, so older
             snapshots may go.
@@ -291,10 +311,10 @@ class Cohort:
     task: Task
     makes_version: int
     closed_s: float
-    uploads: tuple[Upload, ...]
+    uploads: Sequence[Upload]
     weights: tuple[float, ...]
     oldest_version: int
-    dropouts: tuple[Dropout, ...] = ()
+    dropouts: Sequence[Dropout] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,23 +145,35 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.path / name}: not a JSON object; the file is foreign")
         return found
 
-    def table(self, name: str) -> pa.Table:
-        """A table of the run, such as `versions`.
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table of the run, such as `versions`, or some of its columns.
 
         Raises:
             RunDirectoryError: It is missing or damaged.
         """
-        return read_table(self.path / f"{name}.parquet")
+        return read_table(self.path / f"{name}.parquet", columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of a table of the run, read without its rows.
+
+        Raises:
+            RunDirectoryError: It is missing or damaged.
+        """
+        path = self.path / f"{name}.parquet"
+        try:
+            return pq.read_schema(path.absolute())
+        except (OSError, pa.ArrowInvalid) as error:
+            raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 
 
-def read_table(path: Path) -> pa.Table:
-    """The table in one Parquet file.
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in one Parquet file, or some of its columns.
 
     Raises:
         RunDirectoryError: It is missing or damaged.
     """
-    try:
-        return pq.read_table(path.absolute())  # a path with a colon would be taken for a URI
+    try:  # by its whole path: one with a colon would be taken for a URI
+        return pq.read_table(path.absolute(), columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowInvalid) as error:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 

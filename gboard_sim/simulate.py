@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gboard_sim import artefacts, experiment_file, provenance, world
+from gboard_sim import artefacts, experiment_file, provenance, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.errors import (
     CatalogueError,
@@ -24,6 +24,7 @@ from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.recorded_learner import JournaledLearner
 from gboard_sim.fleet.simulation import FleetEnd, simulate
+from gboard_sim.fleet_facts import fleet_facts
 from gboard_sim.journal import Journal
 from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.model.spec import flop_per_token, parameter_count
@@ -43,7 +44,7 @@ from gboard_sim.privacy.ledger import Ledger, most_payloads
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner
 from gboard_sim.runlog import RunDirectory, unused
-from gboard_sim.summary import Learnt, fleet_facts, plain, summarise
+from gboard_sim.summary import Learnt, plain, summarise
 from gboard_sim.world import World
 
 
@@ -315,7 +316,8 @@ def _run_fleet(
         budgets=settings.run.budget.model_dump(exclude_none=True),
         evaluate_every=settings.evaluation.every,
         lookahead=settings.run.lookahead,
-        max_uploads=settings.privacy.max_uploads,
+        terms=made.terms,
+        windows=made.windows,
         weights=settings.server.weights,
         log=journal.sessions,
         progress=tell,
@@ -330,10 +332,11 @@ def _end(
     learnt: Learnt | None,
 ) -> Run:
     """Write what is derived from a run that is over: the summary last."""
-    directory.write_json("fleet.json", fleet_facts(made, end))
+    directory.write_json("fleet.json", fleet_facts(directory, made, end))
     ledger = None
     if made.claim is not None:
-        sessions, versions = directory.table("sessions"), directory.table("versions")
+        sessions = directory.table("sessions", ("phone", "left_phone"))
+        versions = directory.table("versions")
         most = most_payloads(sessions["phone"].to_numpy(), sessions["left_phone"].to_numpy())
         events = tuple(
             event
@@ -342,6 +345,7 @@ def _end(
         )
         ledger = Ledger(made.claim, events, most)
         directory.write_json("ledger.json", plain(ledger.document()))
+    served.write(directory)
     summary = summarise(directory, made, meter, end, learnt, ledger)
     directory.write_json("summary.json", summary)
     return Run(directory, summary)

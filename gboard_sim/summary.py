@@ -9,23 +9,33 @@
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
+| `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
 | `phones`, `phones_participated` | phones; those of which an upload was used |
+| `participation_gini` | Gini coefficient of the phones' used uploads; null where there are none |
+| `participation_top_30_share` | share of the used uploads that the busiest 30% of phones sent |
 | `recall_at_1`, `recall_at_3` | test users, last version, Gboard's rule |
 | `recall_at_3_version_0` | the same for version 0 |
 | `recall_at_3_seen_users` | training users' later text, never trained on |
 | `accuracy_tff`, `accuracy_fedjax` | test users, by those projects' rules |
 | `perplexity`, `perplexity_in_vocabulary`, `oov_share` | test users |
+| `phones_recall_at_3` | phones' reports on their own held-out text, last version judged there |
+| `evaluations_federated` | versions of which phones' reports were learned |
+| `served_recall_at_3` | validation recall of what phones have installed, at the last hour |
+| `version_lag_mean` | versions that installed ones are behind, over hours and phones with one |
 | `unigram_recall_at_3` | the most frequent words, same positions |
 | `ngram_recall_at_3`, `ngram_order` | tuned Kneser-Ney on public text and what had been typed |
 | `ngram_public_recall_at_3` | the same on public text alone |
 | `ceiling_recall_at_3`, `ceiling_share` | the best possible on synthetic text; the model's share |
 | `uplink_bytes`, `downlink_bytes` | bytes of payloads sent, whole or broken off; of models |
-| `uplink_bytes_by_purpose` | used, late or rejected, and broken-off uploads |
+| `uplink_bytes_by_purpose` | used, unused (late or rejected) and broken-off uploads; evaluation |
+| `downlink_bytes_by_purpose` | models to train from, to judge (evaluation) and to serve (install) |
 | `uplink_bytes_per_phone_mean` | over all phones |
 | `downlink_bytes_per_phone_mean` | over all phones |
 | `energy_j_per_phone_mean`, `..._low`, `..._high` | over all phones, with the sources' range |
+| `evaluation_rounds` | versions that phones judged |
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
+| `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
 | `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
@@ -43,13 +53,15 @@ models of the processors of all machines that took part: with more than one, bit
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
+from gboard_sim import inequality, purposes, round_times, served
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner_state import Totals
 from gboard_sim.learning.model.spec import flop_per_token
@@ -58,7 +70,9 @@ from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger
 from gboard_sim.provenance import processor
+from gboard_sim.records import Ints
 from gboard_sim.runlog import SCHEMA, RunDirectory
+from gboard_sim.units import DAY_S
 from gboard_sim.world import World
 
 
@@ -101,27 +115,14 @@ def summarise(
             "seed": made.experiment.run.seed,
             "arm": made.experiment.run.arm,
             **_learning(made, learnt),
+            **_on_phones(directory, learnt),
+            **served.figures(directory),
             **_fleet(directory, end),
             **_privacy(ledger, len(end.participations)),
             "machine": _machine(made, meter, learnt),
         }
     )
     return summary
-
-
-def fleet_facts(made: World, end: FleetEnd) -> dict[str, Any]:
-    """The object in `fleet.json`: eligibility by hour, participation by class and phone."""
-    classes = [kind.name for kind in made.population.mix.classes]
-    of_class = made.population.phone_class
-    counts = np.bincount(end.participations)
-    return {
-        "eligible_by_hour": [round(float(value), 4) for value in end.eligible_by_hour],
-        "eligible_by_local_hour": [round(float(value), 4) for value in end.eligible_by_local_hour],
-        "participants_by_hour": [int(value) for value in end.participants_by_hour],
-        "classes": classes,
-        "phones_by_class": np.bincount(of_class, minlength=len(classes)).tolist(),
-        "participations": {str(n): int(count) for n, count in enumerate(counts) if count},
-    }
 
 
 def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
@@ -187,27 +188,47 @@ LEARNED = (
 """Keys that are null where nothing was learned."""
 
 
+def _on_phones(directory: RunDirectory, learnt: Learnt | None) -> dict[str, Any]:
+    if learnt is None:
+        return {"phones_recall_at_3": None, "evaluations_federated": None}
+    table = directory.table("evaluations", ("version", "set", "group", "recall_at_3"))
+    judged = pc.and_(pc.equal(table["set"], "phones"), pc.equal(table["group"], "all"))
+    rows = table.filter(judged).sort_by("version")
+    return {
+        "phones_recall_at_3": rows["recall_at_3"][-1].as_py() if rows.num_rows else None,
+        "evaluations_federated": rows.num_rows,
+    }
+
+
 def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
-    table = directory.table("sessions")
-    shapes, counts = np.unique(table["shape"].to_numpy(), return_counts=True)
-    purposes = {shape: _purpose(str(shape)) for shape in shapes}
-    up = table["upload_bytes"].to_numpy()
-    shape_of = table["shape"].to_numpy()
-    by_purpose = dict.fromkeys(("used", "unused", "broken_off"), 0)
-    for shape in shapes:
-        by_purpose[purposes[shape]] += int(up[shape_of == shape].sum())
+    # Read as few columns at a time as a sum needs: a long run has millions of sessions.
+    table = directory.table("sessions", ("task", "shape", "upload_bytes", "download_bytes"))
+    sums = [("upload_bytes", "sum"), ("download_bytes", "sum"), ("shape", "count")]
+    groups = table.group_by(["task", "shape"]).aggregate(sums).to_pylist()
+    del table
+    uplink, downlink = dict.fromkeys(purposes.UPLINK, 0), dict.fromkeys(purposes.DOWNLINK, 0)
+    shapes: dict[str, int] = dict.fromkeys(sorted({group["shape"] for group in groups}), 0)
+    for group in groups:
+        task, shape = group["task"], group["shape"]
+        uplink[purposes.uplink(task, shape)] += group["upload_bytes_sum"]
+        downlink[purposes.downlink(task)] += group["download_bytes_sum"]
+        shapes[shape] += group["shape_count"]
     low, central, high = (float(joules.mean()) for joules in end.energy_j)
     return {
         "stop_reason": end.stop_reason,
         "versions": end.versions,
         "rounds": end.rounds,
         "rounds_abandoned": end.abandoned,
-        "simulated_days": end.ended_s / 86400.0,
+        "evaluation_rounds": end.evaluations,
+        **_round_times(directory),
+        "simulated_days": end.ended_s / DAY_S,
         "phones": len(end.participations),
         "phones_participated": int((end.participations > 0).sum()),
+        **_inequality(end.participations),
         "uplink_bytes": int(end.upload_bytes.sum()),
         "downlink_bytes": int(end.download_bytes.sum()),
-        "uplink_bytes_by_purpose": by_purpose,
+        "uplink_bytes_by_purpose": uplink,
+        "downlink_bytes_by_purpose": downlink,
         "uplink_bytes_per_phone_mean": float(end.upload_bytes.mean()),
         "downlink_bytes_per_phone_mean": float(end.download_bytes.mean()),
         "energy_j_per_phone_mean": central,
@@ -215,17 +236,36 @@ def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "energy_j_per_phone_mean_high": high,
         "checkins": end.checkins,
         "checkins_rejected": end.rejected,
+        "checkins_rejected_by_bounds": end.turned_away,
         "sessions": end.sessions,
-        "session_shapes": {
-            str(shape): int(count) for shape, count in zip(shapes, counts, strict=True)
-        },
+        "session_shapes": shapes,
         "cycles_abandoned": end.cycles_abandoned,
     }
 
 
-def _purpose(shape: str) -> str:
-    """What became of the upload of a session of this shape, if it began one."""
-    return {"^": "used", "#": "unused"}.get(shape[-1], "broken_off")
+def _round_times(directory: RunDirectory) -> dict[str, float]:
+    task = directory.table("sessions", ("task",))["task"]
+    trained = pc.equal(task, "train").to_numpy()
+    del task
+    sessions = directory.table("sessions", ("used_in", "began_s", "wait_s"))
+    versions = directory.table("versions", ("version", "closed_s"))
+    seconds = round_times.durations(
+        np.where(trained, sessions["used_in"].to_numpy(), -1),
+        sessions["began_s"].to_numpy() + sessions["wait_s"].to_numpy(),
+        versions["version"].to_numpy(),
+        versions["closed_s"].to_numpy(),
+    )
+    found = round_times.quantiles(seconds)
+    return {f"round_s_p{q}": float(s) for q, s in zip(round_times.QUANTILES, found, strict=True)}
+
+
+def _inequality(participations: Ints) -> dict[str, float]:
+    phones = np.bincount(participations)
+    curve = inequality.lorenz(np.arange(len(phones)), phones)
+    return {
+        "participation_gini": inequality.gini(curve),
+        "participation_top_30_share": inequality.top_share(curve),
+    }
 
 
 def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
@@ -263,39 +303,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         return "infinity"
     return value
-
-
-def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """A summary's figures as a terminal shows them; what the run does not have is left out."""
-
-    def have(*keys: str) -> bool:
-        return all(summary[key] is not None for key in keys)
-
-    s = summary
-    yield "versions, stopped by", f"{s['versions']}, {s['stop_reason']}"
-    yield "simulated days", f"{s['simulated_days']:.2f}"
-    yield "phones, of which took part", f"{s['phones']:,}, {s['phones_participated']:,}"
-    if have("recall_at_3"):
-        start = f"(version 0: {s['recall_at_3_version_0']:.3f})"
-        yield "recall at 1, at 3", f"{s['recall_at_1']:.3f}, {s['recall_at_3']:.3f} {start}"
-    elif have("recall_at_3_seen_users"):
-        own = f"{s['recall_at_3_seen_users']:.3f} (each phone's own model, on its later text)"
-        yield "recall at 3", own
-    if have("ngram_recall_at_3"):
-        baselines = f"{s['ngram_recall_at_3']:.3f}, {s['unigram_recall_at_3']:.3f}"
-        yield "recall at 3 of n-gram, unigram", baselines
-    if have("ceiling_share"):
-        share = f"{s['ceiling_recall_at_3']:.3f}, {s['ceiling_share']:.1%}"
-        yield "ceiling on this text, share of it", share
-    up, down = s["uplink_bytes_per_phone_mean"], s["downlink_bytes_per_phone_mean"]
-    yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
-    joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
-    yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
-    yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
-    if have("privacy_unit"):
-        epsilon = s["epsilon_policy"]
-        claim = "none: the log breaks its bounds" if epsilon is None else f"{epsilon:.4g}"
-        yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
-    machine = s["machine"]
-    memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
-    yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"

@@ -4,7 +4,9 @@ Names carry units; `sessions` has the columns of `records.Sessions`, `cohorts` o
 with its stints nested, `answers` what the learner told the fleet. `evaluations` has one row for
 each version, set of users and group within it: `recall_at_k` counts out-of-vocabulary targets as
 misses and never shows `<unk>` (the Gboard rule), `accuracy_tff` leaves out-of-vocabulary targets
-out, `accuracy_fedjax` keeps them as errors and bars special symbols from the prediction.
+out, `accuracy_fedjax` keeps them as errors and bars special symbols from the prediction. Its set
+`phones` is what phones reported of their own held-out text. `installed` has the phones of each
+installed version, hour by hour; version -1 is none.
 """
 
 from collections.abc import Mapping
@@ -73,6 +75,7 @@ _ANSWERS = pa.schema(
         ("session", pa.int64()),
         ("payload_bytes", pa.int64()),
         ("norm", pa.float64()),
+        ("utility", pa.list_(pa.struct([("phone", pa.int64()), ("score", pa.float64())]))),
     ]
 )
 _VERSIONS = pa.schema(
@@ -103,10 +106,12 @@ _EVALUATIONS = pa.schema(
         ("oov_share", pa.float64()),
     ]
 )
+_INSTALLED = pa.schema([("at_s", pa.float64()), ("version", pa.int64()), ("phones", pa.int64())])
 SCHEMAS: Mapping[str, pa.Schema] = {
     "sessions": _SESSIONS,
     "cohorts": _COHORTS,
     "answers": _ANSWERS,
     "versions": _VERSIONS,
     "evaluations": _EVALUATIONS,
+    "installed": _INSTALLED,
 }

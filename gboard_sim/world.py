@@ -1,9 +1,10 @@
 """An experiment made concrete: its phones, its model, and what passes between them."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any
+from typing import Any, get_args
 
 from gboard_sim import catalogue
 from gboard_sim.communication import compatibility, schedules
@@ -12,10 +13,22 @@ from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
+from gboard_sim.experiment_fleet import Fleet, Protocol, Weekday
 from gboard_sim.experiment_training import LearningRateDecay
+from gboard_sim.fleet.admission import AdmissionRules
+from gboard_sim.fleet.allowance import AllowanceRules
+from gboard_sim.fleet.buffer_rules import BufferRules
+from gboard_sim.fleet.capacity import Capacity
+from gboard_sim.fleet.choice import ChoiceRules
+from gboard_sim.fleet.federated_evaluation import EvaluationRules
+from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.mix import load_fleet
+from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import Population, populate
 from gboard_sim.fleet.rules import RoundRules
+from gboard_sim.fleet.terms import Terms
+from gboard_sim.fleet.trace import TraceWindows, read_trace
+from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim, local_gaussian_claim
@@ -33,7 +46,10 @@ class World:
     Attributes:
         experiment: What was asked.
         population: The phones.
-        rules: How rounds go.
+        windows: When they are eligible.
+        rules: How rounds go, or how an asynchronous server buffers.
+        terms: On which phones take part.
+        capacity: What the links that they share carry.
         spec: The model's sizes.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
@@ -47,7 +63,10 @@ class World:
 
     experiment: Experiment
     population: Population
-    rules: RoundRules
+    windows: WindowSource
+    rules: RoundRules | BufferRules
+    terms: Terms
+    capacity: Capacity
     spec: ModelSpec
     schedule: Schedule
     codec: Codec
@@ -65,6 +84,7 @@ def build(experiment: Experiment) -> World:
     Raises:
         ExperimentError: A name or a value that only the catalogues can judge is wrong.
         CatalogueError: An entry is missing or malformed.
+        TraceError: The trace of phones cannot be replayed.
         IncompatibleError: Schedule, codec, mechanism and weights do not compose.
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
@@ -86,20 +106,15 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    protocol = experiment.protocol
     claim = _claim(experiment)
+    population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
-        population=populate(mix, phones, experiment.run.seed),
-        rules=RoundRules(
-            goal=protocol.goal,
-            over_selection=protocol.over_selection,
-            deadline_s=protocol.deadline_s,
-            minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
-            selection_timeout_s=protocol.selection_timeout_s,
-            retry_s=protocol.retry_s,
-            interval_s=protocol.interval_s,
-        ),
+        population=population,
+        windows=_windows(experiment.fleet, population, experiment.run.seed),
+        rules=_rules(experiment.protocol),
+        terms=_terms(experiment),
+        capacity=Capacity(**experiment.network.model_dump()),
         spec=_spec(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=CODECS[experiment.codec.name](),
@@ -111,6 +126,60 @@ def build(experiment: Experiment) -> World:
         mechanism=NoMechanism()
         if claim is None
         else LocalGaussian(claim.clip, claim.noise_multiplier, experiment.privacy.seed),
+    )
+
+
+def _rules(protocol: Protocol) -> RoundRules | BufferRules:
+    """What the server wants of a round, or of its buffer."""
+    if protocol.kind == "buffered":
+        assert protocol.concurrency is not None
+        return BufferRules(
+            goal=protocol.goal,
+            concurrency=protocol.concurrency,
+            staleness_exponent=protocol.staleness_exponent,
+            max_staleness=protocol.max_staleness,
+        )
+    return RoundRules(
+        goal=protocol.goal,
+        over_selection=protocol.over_selection,
+        deadline_s=protocol.deadline_s,
+        minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
+        selection_timeout_s=protocol.selection_timeout_s,
+        interval_s=protocol.interval_s,
+    )
+
+
+def _terms(experiment: Experiment) -> Terms:
+    """On which phones take part."""
+    protocol, judged = experiment.protocol, experiment.federated_evaluation
+    return Terms(
+        admission=AdmissionRules(
+            separation_versions=protocol.separation_versions,
+            separation_h=protocol.separation_h,
+            max_participations=protocol.max_participations,
+            max_uploads=experiment.privacy.max_uploads,
+            min_examples=protocol.min_examples,
+        ),
+        allowance=AllowanceRules(**experiment.allowance.model_dump()),
+        pace=PaceRules(protocol.pace, protocol.retry_s, protocol.round_s, protocol.meeting_s),
+        choice=ChoiceRules(protocol.selector, protocol.pool, protocol.preferred_s),
+        evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
+        session_timeout_s=protocol.session_timeout_s or math.inf,
+        pauses=protocol.interruption == "pause",
+    )
+
+
+def _windows(fleet: Fleet, population: Population, seed: int) -> WindowSource:
+    """When the phones are eligible: by their habits, or by a trace."""
+    if fleet.trace is None:
+        weekday = get_args(Weekday).index(fleet.first_weekday)
+        return HabitWindows(population, seed, first_weekday=weekday)
+    return TraceWindows(
+        read_trace(fleet.trace),
+        population.phones,
+        needs=fleet.trace_needs,
+        wrap=fleet.trace_end == "wrap",
+        days=fleet.trace_days,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gboard_sim import cli, simulate
+from gboard_sim import cli, screen, simulate
 from gboard_sim.errors import GboardSimWarning
 
 SMALL = ["--set", "run.versions=2", "--workers", "1"]
@@ -113,7 +113,8 @@ def test_without_options_progress_goes_to_stderr_and_a_table_to_stdout(tmp_path)
     assert (tmp_path / "runs" / "smoke-1-2" / "summary.json").exists()
 
 
-def test_the_fleet_runs_alone_at_the_size_asked_for(tmp_path):
+def test_the_fleet_runs_alone_at_the_size_asked_for(printed, tmp_path):
+    run, _ = printed
     ended = gboard_sim(
         "fleet", "smoke", "--phones", "500", "--days", "1", "--json", "--out", tmp_path / "run"
     )
@@ -122,6 +123,23 @@ def test_the_fleet_runs_alone_at_the_size_asked_for(tmp_path):
     assert (flat["phones"], flat["recall_at_3"], flat["trainer"]) == (500, None, None)
     assert flat["uplink_bytes"] > 0
     assert (tmp_path / "run" / "report.html").exists()
+    summaries = [json.loads((out / "summary.json").read_text()) for out in (run, tmp_path / "run")]
+    assert set(summaries[0]) == set(summaries[1])
+
+
+def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(tmp_path):
+    ended = gboard_sim(
+        "fleet", "smoke", "--phones", "500", "--days", "1", "--out", tmp_path / "run"
+    )
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    rows = dict(re.split(r"\s{2,}", row, maxsplit=1) for row in ended.stdout.splitlines()[:-2])
+    assert rows["rounds closed, abandoned"].startswith(f"{summary['rounds']:,}, ")
+    times = [f"{summary[f'round_s_p{q}']:,.1f}" for q in (50, 90, 99)]
+    assert rows["seconds of a round, p50, p90, p99"] == ", ".join(times)
+    assert rows["Gini, uploads of the top 30%"].startswith(f"{summary['participation_gini']:.3f}")
+    most = max(summary["session_shapes"], key=summary["session_shapes"].get)
+    assert rows["most frequent session shapes"].startswith(most)
 
 
 def test_list_has_every_catalogue():
@@ -164,8 +182,8 @@ def test_a_bad_input_is_one_message_that_names_it(refused, tmp_path, arguments, 
 
 
 def test_a_warning_of_ours_is_one_line_without_a_place_in_the_code(capsys):
-    cli._say_warning(GboardSimWarning("mixed"), GboardSimWarning, "here.py", 3)
-    cli._say_warning(UserWarning("odd"), UserWarning, "there.py", 4)
+    screen.say_warning(GboardSimWarning("mixed"), GboardSimWarning, "here.py", 3)
+    screen.say_warning(UserWarning("odd"), UserWarning, "there.py", 4)
     said = "gboard-sim: warning: mixed\ngboard-sim: there.py:4: warning: odd\n"
     assert capsys.readouterr() == ("", said)
 

@@ -64,6 +64,16 @@ def test_a_draw_does_not_depend_on_its_neighbours():
     assert np.array_equal(seeds.uniforms(5, "x", shuffled, 2), block[shuffled])
 
 
+def test_a_sequence_is_splitmix_seeded_with_the_bits_of_a_key():
+    states = seeds.bits(5, "x", np.arange(3))
+    found = seeds.sequence(states, 4)
+    golden = 0x9E3779B97F4A7C15
+    for column, state in enumerate(states.tolist()):
+        by_hand = [mix_by_hand((state + n * golden) % WORD) for n in range(1, 5)]
+        assert found[:, column].tolist() == by_hand
+    assert np.array_equal(seeds.sequence(states, 2, 1), found[1:3])
+
+
 def test_streams_repeat_and_differ():
     first = seeds.stream(1, "noise", 4, 2).standard_normal(8)
     assert np.array_equal(first, seeds.stream(1, "noise", 4, 2).standard_normal(8))

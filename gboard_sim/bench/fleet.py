@@ -1,4 +1,4 @@
-"""`gboard-sim bench fleet`: how many phones and days a second the fleet simulates, alone."""
+"""`gboard-sim bench fleet`: what a simulated day of a phone costs as phones and days grow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ QUICK_SIZES = (1_000, 5_000)
 LARGEST = 1_000_000
 """Only where it is asked for."""
 
-DAYS = 1.0
+DAYS = (1.0, 2.0, 4.0, 8.0)
+QUICK_DAYS = (1.0, 2.0)
+"""Simulated days: every size runs for the first of them, the largest but one for all."""
 
 MODEL = "gboard-cifg"
 """Whose updates the phones send."""
@@ -35,7 +37,7 @@ RULES = RoundRules(goal=100, deadline_s=600.0, minimum=80)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One size of fleet; seconds are the median over repeats.
+    """One size of fleet and length of run; seconds are the median over repeats.
 
     Attributes:
         phones: Phones.
@@ -43,6 +45,7 @@ class Row:
         runs: Repeats.
         wall_s: Wall seconds, generating the phones and their text left out.
         phone_days_per_s: Phones times days over `wall_s`.
+        us_per_phone_day: Microseconds of `wall_s` for a simulated day of one phone.
         checkins: Check-ins.
         sessions: Sessions.
         versions: Server steps.
@@ -54,6 +57,7 @@ class Row:
     runs: int
     wall_s: float
     phone_days_per_s: float
+    us_per_phone_day: float
     checkins: int
     sessions: int
     versions: int
@@ -61,7 +65,7 @@ class Row:
 
 
 def rows(*, repeats: int, quick: bool, million: bool, tell: Callable[[str], None]) -> list[Row]:
-    """Run fleets of several sizes with a learner that learns nothing.
+    """Run fleets of several sizes, then one of them for more days, with a learner of nothing.
 
     Args:
         repeats: Times that each runs.
@@ -69,40 +73,43 @@ def rows(*, repeats: int, quick: bool, million: bool, tell: Callable[[str], None
         million: A million phones too.
         tell: Told what is under way.
     """
-    sizes = QUICK_SIZES if quick else SIZES
-    found = []
-    for phones in (*sizes, LARGEST) if million else sizes:
-        walls, ends = [], []
-        with MachineMeter() as meter:
-            for repeat in range(repeats):
-                tell(f"{phones:,} phones: {repeat + 1} of {repeats}")
-                wall_s, end = _timed(phones)
-                walls.append(wall_s)
-                ends.append(end)
-        wall_s = median(walls)
-        found.append(
-            Row(
-                phones=phones,
-                days=DAYS,
-                runs=repeats,
-                wall_s=wall_s,
-                phone_days_per_s=phones * DAYS / wall_s,
-                checkins=ends[0].checkins,
-                sessions=ends[0].sessions,
-                versions=ends[0].versions,
-                peak_rss_bytes=meter.peak_rss_bytes,
-            )
-        )
-    return found
+    sizes, (first, *longer) = (QUICK_SIZES, QUICK_DAYS) if quick else (SIZES, DAYS)
+    works = [(phones, first) for phones in sizes]
+    works += [(sizes[-2], days) for days in longer]
+    works += [(LARGEST, first)] * million  # last, because memory once taken stays
+    return [_row(phones, days, repeats, tell) for phones, days in works]
 
 
-def _timed(phones: int) -> tuple[float, FleetEnd]:
+def _row(phones: int, days: float, repeats: int, tell: Callable[[str], None]) -> Row:
+    walls, ends = [], []
+    with MachineMeter() as meter:
+        for repeat in range(repeats):
+            tell(f"{phones:,} phones, days {days:g}: {repeat + 1} of {repeats}")
+            wall_s, end = _timed(phones, days)
+            walls.append(wall_s)
+            ends.append(end)
+    wall_s = median(walls)
+    return Row(
+        phones=phones,
+        days=days,
+        runs=repeats,
+        wall_s=wall_s,
+        phone_days_per_s=phones * days / wall_s,
+        us_per_phone_day=1e6 * wall_s / (phones * days),
+        checkins=ends[0].checkins,
+        sessions=ends[0].sessions,
+        versions=ends[0].versions,
+        peak_rss_bytes=meter.peak_rss_bytes,
+    )
+
+
+def _timed(phones: int, days: float) -> tuple[float, FleetEnd]:
     """One run of the fleet `default`: its wall seconds, and what it came to."""
     mix = load_fleet("default", catalogue.read)
     population = populate(mix, phones, SEED)
     spec = load_spec(MODEL)
     parameters = parameter_count(spec, spec.vocabulary)
-    learner = FakeLearner(plausible_typing(phones, DAYS, SEED), Fp32().payload_bytes(parameters))
+    learner = FakeLearner(plausible_typing(phones, days, SEED), Fp32().payload_bytes(parameters))
     plan = LocalPlan(
         classes=tuple(kind.name for kind in mix.classes),
         batch_size=BATCH_SIZE,
@@ -119,6 +126,6 @@ def _timed(phones: int) -> tuple[float, FleetEnd]:
         parameters=parameters,
         flop_per_token=flop_per_token(spec, spec.vocabulary),
         seed=SEED,
-        days=DAYS,
+        days=days,
     )
     return perf_counter() - began, end

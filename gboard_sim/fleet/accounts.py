@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gboard_sim.fleet.intervals import Intervals
-from gboard_sim.records import Floats, Ints, Sessions
+from gboard_sim.records import Floats, Sessions
 from gboard_sim.units import HOUR_S
 
 _BLOCK_ROWS = 4096  # sessions in a block: bounds memory and call overhead (assumed)
@@ -37,21 +37,32 @@ class Accounts:
         self.energy_j = np.zeros((3, phones))
         self.participants = np.zeros(hours, dtype=np.int64)
         self._log = log
+        self._waiting: dict[int, dict[str, Any]] = {}
+        self._next = 0
         self._pending: list[dict[str, Any]] = []
         self._rows = 0
 
-    def write(self, columns: dict[str, Any]) -> Ints:
-        """Logs sessions whose end is certain.
+    def reserve(self, sessions: int) -> int:
+        """Numbers sessions that have begun; returns the first number."""
+        first = self.sessions
+        self.sessions += sessions
+        return first
+
+    def write(self, first: int, columns: dict[str, Any]) -> None:
+        """Logs sessions whose end is certain, in the order of their numbers.
 
         Args:
+            first: What `reserve` returned for them.
             columns: The columns of `Sessions` but `session`, each of shape [n].
-
-        Returns:
-            The sessions' numbers. Shape [n].
         """
+        self._waiting[first] = columns
+        while self._next in self._waiting:
+            self._log_next(self._waiting.pop(self._next))
+
+    def _log_next(self, columns: dict[str, Any]) -> None:
         n = len(columns["phone"])
-        number = np.arange(self.sessions, self.sessions + n)
-        self.sessions += n
+        number = np.arange(self._next, self._next + n)
+        self._next += n
         phone = columns["phone"]
         np.add.at(self.download_bytes, phone, columns["download_bytes"])
         np.add.at(self.upload_bytes, phone, columns["upload_bytes"])
@@ -61,7 +72,6 @@ class Accounts:
         self._rows += n
         if self._rows >= _BLOCK_ROWS:
             self.flush()
-        return number
 
     def participated(self, began_s: Floats) -> None:
         """Counts sessions that the server configured, by the hour of their check-in."""
@@ -90,10 +100,16 @@ class Eligibility:
             utc_offset_s, return_inverse=True, return_counts=True
         )
         self._by_zone = np.zeros((len(self._offset_s), hours))
+        self._total = np.zeros(hours)
+        self._first_s = np.full(len(utc_offset_s), np.inf)
 
     def add(self, windows: Intervals) -> None:
         """Counts windows, cut to the run."""
         hours = self._by_zone.shape[1]
+        inside = windows.end_s > 0.0
+        phone, first_row = np.unique(windows.phone[inside], return_index=True)
+        first_s = np.maximum(windows.start_s[inside][first_row], 0.0)
+        self._first_s[phone] = np.minimum(self._first_s[phone], first_s)
         start_s, end_s = (
             np.clip(side, 0.0, hours * HOUR_S) for side in (windows.start_s, windows.end_s)
         )
@@ -101,11 +117,25 @@ class Eligibility:
         for number in range(len(self._offset_s)):
             there = zone == number
             self._by_zone[number] += _occupancy(start_s[there], end_s[there], hours)
+        self._total = self._by_zone.sum(axis=0)
+
+    def at(self, at_s: Floats) -> Floats:
+        """Mean number of eligible phones in the hour of each time. Shape [n]."""
+        hour = np.minimum(at_s // HOUR_S, len(self._total) - 1).astype(np.int64)
+        found: Floats = self._total[hour]
+        return found
+
+    def first_s(self, ended_s: float) -> Floats:
+        """When each phone was first eligible, infinite where never before the end. Shape [phones].
+
+        Args:
+            ended_s: When the run ended.
+        """
+        return np.where(self._first_s < ended_s, self._first_s, np.inf)
 
     def by_hour(self) -> Floats:
         """Mean number of eligible phones in each hour of the run. Shape [hours]."""
-        total: Floats = self._by_zone.sum(axis=0)
-        return total
+        return self._total
 
     def by_local_hour(self, ended_s: float) -> Floats:
         """Mean number of eligible phones in each hour of their own day. Shape [24].

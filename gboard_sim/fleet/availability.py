@@ -38,6 +38,12 @@ class Availability:
         leave_h: Mean hour of leaving on such a day.
         return_h: Mean hour of coming home, from 15 on.
         away_within_sd_h: Spread of both between days.
+        weekend_away_share: Saturdays and Sundays on which the user is away from home.
+        weekend_leave_h: Mean hour of leaving on such a day.
+        weekend_bedtime_shift_h: By how much bedtime is later before a Saturday or Sunday.
+        weekend_waking_shift_h: By how much waking is later on these days.
+        never_share: Users whose phones never take part, whatever their habits: they never charge
+            idle on Wi-Fi. Users without unmetered Wi-Fi anywhere come on top.
         settle_s: Seconds for which all signals must hold before a phone counts as eligible.
     """
 
@@ -65,10 +71,23 @@ class Availability:
     leave_h: float
     return_h: float
     away_within_sd_h: float
+    weekend_away_share: float
+    weekend_leave_h: float
+    weekend_bedtime_shift_h: float
+    weekend_waking_shift_h: float
+    never_share: float
     settle_s: float
 
 
-_SHARES = ("night_charge_share", "night_wake_share", "home_wifi_share", "work_wifi_share")
+_SHARES = (
+    "night_charge_share",
+    "night_wake_share",
+    "home_wifi_share",
+    "work_wifi_share",
+    "away_day_share",
+    "weekend_away_share",
+    "never_share",
+)
 _RANGES = {
     "bedtime_h": (15.0, 39.0),
     "sleep_h": (0.0, 16.0),
@@ -76,7 +95,9 @@ _RANGES = {
     "return_h": (15.0, 39.0),
     "top_ups_per_day": (0.0, 6.0),
     "settle_s": (0.0, 3600.0),
-    "away_day_share": (0.0, 1.0),
+    "weekend_leave_h": (0.0, 15.0),
+    "weekend_bedtime_shift_h": (0.0, 6.0),
+    "weekend_waking_shift_h": (0.0, 6.0),
     **dict.fromkeys(_SHARES, (0.0, 1.0)),
 }
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from gboard_sim import seeds
 from gboard_sim.fleet.accounts import Accounts
+from gboard_sim.fleet.admission import Admission
+from gboard_sim.fleet.pacing import Pacing
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
@@ -30,20 +31,25 @@ class CheckIns:
         work: Work,
         schedule: Schedule,
         accounts: Accounts,
-        retry_s: tuple[float, float],
-        seed: int,
+        admission: Admission,
+        pacing: Pacing,
     ) -> None:
         self._phones = phones
         self._desk = desk
         self._work = work
         self._schedule = schedule
         self._accounts = accounts
-        self._retry_s = retry_s
-        self._seed = seed
+        self._admission = admission
+        self._pacing = pacing
+        self._least = admission.rules.min_examples
 
-    def next_s(self) -> float:
-        """When the next phone acts."""
-        return float(self._phones.act_s.min())
+    def begin(self) -> None:
+        """Spreads the first calls of a fleet that is steered, as if the run had gone on before."""
+        phones = self._phones
+        if self._pacing.outlasts_windows:
+            everyone = np.arange(len(phones.checkins))
+            start_s = np.zeros(len(everyone))
+            phones.call_s[:] = self._pacing.back_s(everyone, phones.checkins, start_s)
 
     def advance(self, until_s: float, version: int, selection: Selection | None) -> float:
         """Works through the acts of phones before `until_s`, or fewer.
@@ -60,46 +66,70 @@ class CheckIns:
         """
         phones = self._phones
         due, until_s = self._due(until_s, accepting=selection is not None)
-        able = ~phones.fresh[due]
-        able[~able] = self._work.has_text(due[~able], phones.act_s[due[~able]])
-        order = np.argsort(phones.act_s[due], kind="stable")
-        due, able = due[order], able[order]
-        at_s, fresh = phones.act_s[due], phones.fresh[due]
+        if not len(due):
+            return until_s
+        due = due[np.argsort(phones.agenda.at_s[due], kind="stable")]
+        at_s, fresh = phones.agenda.at_s[due], phones.fresh[due]
+        able = ~fresh
+        able[fresh] = self._work.has_text(due[fresh], at_s[fresh], self._least)
         lapsed = fresh & phones.retrying[due] & self._lapsed(due, version)
         complete = phones.complete[due] & ~lapsed
         able |= complete
         kept = np.where(lapsed, 0, phones.kept[due]).astype(np.int64)
         calls = ~fresh | (able & (complete | self._schedule.uploads(kept)))
+        wanted = np.zeros(len(due), dtype=bool)
 
         if selection is not None:
-            rows = np.flatnonzero(calls)
-            wanted = selection.target - selection.held
-            if len(rows) >= wanted:
-                last = rows[wanted - 1]
+            wanted[calls] = self._admission.allowed(
+                due[calls], at_s[calls], version, selection.task
+            )
+            rows = np.flatnonzero(wanted)
+            missing = selection.target - selection.held
+            if len(rows) >= missing:
+                last = rows[missing - 1]
                 until_s = float(at_s[last])
                 cut = slice(last + 1)
-                due, at_s, fresh, lapsed = due[cut], at_s[cut], fresh[cut], lapsed[cut]
-                able, calls = able[cut], calls[cut]
+                due, at_s, lapsed = due[cut], at_s[cut], lapsed[cut]
+                able, calls, wanted = able[cut], calls[cut], wanted[cut]
 
         self._start_over(due[lapsed])
         offline = ~calls & able
         self._stay_offline(due[offline], at_s[offline], version)
+        phones.leave_window(due[~calls & ~offline])
         self._accounts.checkins += int(calls.sum())
-        callers, called_s = due[calls], at_s[calls]
-        phones.checkins[callers] += 1
-        phones.retrying[callers] = True
-        if selection is None:
-            self._turn_away(callers, called_s)
-            phones.leave_window(due[~calls])
-        else:
-            selection.accept(
-                callers,
-                called_s,
-                phones.window_end_s[callers],
-                np.full(len(callers), version),
-            )
-            phones.leave_window(due)
+        phones.checkins[due[calls]] += 1
+        phones.retrying[due[calls]] = True
+        unwanted = calls & ~wanted
+        self.turn_away(due[unwanted], at_s[unwanted], calling=selection is not None)
+        if selection is not None and wanted.any():
+            taken = due[wanted]
+            if self._pacing.outlasts_windows:
+                told_s = self._pacing.back_s(taken, phones.checkins[taken], at_s[wanted])
+                phones.call_s[taken] = told_s
+            selection.accept(taken, at_s[wanted], phones.window_end_s[taken], version)
+            phones.hold(taken)
         return until_s
+
+    def turn_away(self, phone: Ints, at_s: Floats, *, calling: bool) -> None:
+        """Phones return after a time of their own while their window lasts.
+
+        Args:
+            phone: Distinct phones. Shape [n].
+            at_s: When each is turned away. Shape [n].
+            calling: Whether phones were wanted at the time, so that a bound kept these away.
+        """
+        phones = self._phones
+        self._accounts.rejected += len(phone)
+        back_s = self._pacing.back_s(phone, phones.checkins[phone], at_s)
+        if calling:
+            self._admission.turned_away += len(phone)
+            back_s = np.maximum(back_s, self._admission.not_before_s(phone, at_s))
+        if self._pacing.outlasts_windows:
+            phones.call_s[phone] = back_s
+        stays = back_s < phones.window_end_s[phone]
+        phones.agenda.set(phone[stays], back_s[stays])
+        phones.fresh[phone[stays]] = False
+        phones.leave_window(phone[~stays])
 
     def _due(self, until_s: float, *, accepting: bool) -> tuple[Ints, float]:
         """Phones that act before `until_s`, and how far one may go with no phone acting twice.
@@ -107,13 +137,13 @@ class CheckIns:
         While check-ins are accepted, the leaving of a phone that is held counts as an act.
         """
         phones = self._phones
-        due = np.flatnonzero(phones.act_s < until_s)
+        due = phones.agenda.due(until_s)
         if len(due) == 0:
             return due, until_s
-        act_s = phones.act_s[due]
+        act_s = phones.agenda.at_s[due]
         earliest_s = float(act_s.min())
         then_s = phones.window_end_s if accepting else phones.then_start_s
-        again_s = min(float(then_s[due].min()), earliest_s + self._retry_s[0])
+        again_s = min(float(then_s[due].min()), earliest_s + self._pacing.shortest_s)
         if len(due) > _MOST_ACTS:
             again_s = min(again_s, float(np.partition(act_s, _MOST_ACTS)[_MOST_ACTS]))
         if earliest_s < again_s < until_s:
@@ -139,31 +169,17 @@ class CheckIns:
         """Windows without a check-in: download where there is no cycle, train, send nothing."""
         if not len(phone):
             return
-        window_end_s = self._phones.window_end_s[phone]
-        batch = self._desk.open(
-            phone, start_s=at_s, window_end_s=window_end_s, version=version, payload_bytes=None
+        phones, desk = self._phones, self._desk
+        batch = desk.open(
+            phone,
+            start_s=at_s,
+            window_end_s=phones.window_end_s[phone],
+            version=version,
+            payload_bytes=None,
         )
-        unused = np.zeros(len(phone), dtype=bool)
-        self._desk.settle(batch, unused, keeps=True, uploads=False)
-        self._accounts.write(
-            self._desk.columns(
-                batch,
-                began_s=at_s,
-                version=np.full(len(phone), version),
-                checked_in=False,
-                used=unused,
-                used_in=-1,
-            )
+        columns = desk.columns(
+            batch, began_s=at_s, version=np.full(len(phone), version), checked_in=False
         )
-
-    def _turn_away(self, phone: Ints, at_s: Floats) -> None:
-        """Phones return after a time of their own while their window lasts."""
-        phones = self._phones
-        self._accounts.rejected += len(phone)
-        shortest_s, longest_s = self._retry_s
-        wait = seeds.uniforms(self._seed, "retry", phone, phones.checkins[phone])
-        back_s = at_s + shortest_s + (longest_s - shortest_s) * wait
-        stays = back_s < phones.window_end_s[phone]
-        phones.act_s[phone[stays]] = back_s[stays]
-        phones.fresh[phone[stays]] = False
-        phones.leave_window(phone[~stays])
+        desk.settle(batch, np.zeros(len(phone), dtype=bool), keeps=True, uploads=False)
+        self._accounts.write(self._accounts.reserve(len(phone)), columns)
+        phones.release(phone, np.maximum(phones.window_end_s[phone], batch.priced.ended_s))

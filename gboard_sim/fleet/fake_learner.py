@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
+from gboard_sim.protocols import Typed
+from gboard_sim.records import Answer, Attempt, Cohort, Floats, Ints, Measure, Outcome
 from gboard_sim.units import DAY_S
 
 
@@ -18,7 +19,7 @@ class FakeLearner:
     """
 
     def __init__(
-        self, typing: Typing, download_bytes: int, *, stop_at_version: int | None = None
+        self, typing: Typed, download_bytes: int, *, stop_at_version: int | None = None
     ) -> None:
         """A fake learner.
 
@@ -33,7 +34,7 @@ class FakeLearner:
         self._download_bytes = download_bytes
         self._stop_at_version = stop_at_version
 
-    def typing(self) -> Typing:
+    def typing(self) -> Typed:
         """Who typed how much, when."""
         return self._typing
 
@@ -58,6 +59,57 @@ class FakeLearner:
         return Outcome(version, stop="fake" if stops else None)
 
 
+class EvenTyping:
+    """Text of a made-up fleet, spread evenly over the run: worked out, not stored.
+
+    A million phones have fifty million messages; their times and tokens would fill gigabytes.
+
+    Args:
+        rows: Messages of each phone in the whole run. Shape [phones].
+        until_s: When the last is typed.
+        at_start: Share of each phone's messages that were typed before the run.
+        row_tokens: Tokens of every message.
+        cache_rows: Most messages in a cache.
+    """
+
+    def __init__(
+        self, rows: Ints, *, until_s: float, at_start: float, row_tokens: int, cache_rows: int
+    ) -> None:
+        self._first = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        self._until_s = until_s
+        self._at_start = at_start
+        self._row_tokens = row_tokens
+        self._cache_rows = cache_rows
+
+    @property
+    def phones(self) -> int:
+        """Number of phones."""
+        return len(self._first) - 1
+
+    @property
+    def shortest(self) -> int | None:
+        """Tokens of the shortest row; None where there is no row at all."""
+        return self._row_tokens if self._first[-1] else None
+
+    def cached(self, phone: Ints, at_s: Floats, cap: Ints | int) -> tuple[Ints, Ints]:
+        """The rows in the training caches of `phone` at `at_s`: first and last-plus-one."""
+        first, rows = self._first[phone], self._first[phone + 1] - self._first[phone]
+        # Row i of n is typed when the share (i + 1/2) / n of the phone's text is.
+        share = self._at_start + (1.0 - self._at_start) * at_s / self._until_s
+        typed = np.floor(np.minimum(share, 1.0) * rows + 0.5).astype(np.int64)
+        last = first + np.where(at_s < 0.0, 0, np.minimum(typed, rows))
+        return np.maximum(first, last - np.minimum(cap, self._cache_rows)), last
+
+    def tokens_of(self, first: Ints, last: Ints) -> Ints:
+        """Tokens in rows `first:last`, elementwise. Shape [n]."""
+        return (last - first) * self._row_tokens
+
+    def held_out_tokens(self, phone: Ints) -> Ints:
+        """Tokens never trained on: a fifth beside the others, as experiments set it. Shape [n]."""
+        rows = self._first[phone + 1] - self._first[phone]
+        return rows * self._row_tokens // 4
+
+
 def plausible_typing(
     phones: int,
     days: float,
@@ -65,10 +117,10 @@ def plausible_typing(
     *,
     mean_rows: float = 50.0,
     sigma: float = 1.1,
-    mean_tokens: float = 10.0,
+    row_tokens: int = 10,
     at_start: float = 0.5,
     cache_rows: int = 1000,
-) -> Typing:
+) -> EvenTyping:
     """Text of a made-up fleet: rows per phone lognormal, spread evenly over the run.
 
     Args:
@@ -77,18 +129,17 @@ def plausible_typing(
         seed: Keys the draws.
         mean_rows: Mean messages of a phone in the whole run (assumed).
         sigma: Sigma of their lognormal number (that of Gboard-like caches; assumed).
-        mean_tokens: Mean tokens of a message, geometric (assumed).
+        row_tokens: Tokens of every message (assumed).
         at_start: Share of the messages that were typed before the run (assumed).
         cache_rows: Most messages in a cache (Reddi et al., ICLR 2021, cap 1000 sentences).
     """
     phone = np.arange(phones)
     scale = np.exp(sigma * seeds.normals(seed, "fake rows", phone) - sigma**2 / 2)
     rows = np.floor(mean_rows * scale + seeds.uniforms(seed, "fake rounding", phone))
-    first = np.concatenate([[0], np.cumsum(rows.astype(np.int64))])
-    owner = np.repeat(phone, np.diff(first))
-    nth = np.arange(first[-1]) - first[owner]
-    share = (nth + 0.5) / np.diff(first)[owner]
-    time_s = np.maximum(share - at_start, 0.0) / (1.0 - at_start) * days * DAY_S
-    draw = seeds.uniforms(seed, "fake tokens", owner, nth)
-    tokens = 1 + np.floor(np.log1p(-draw) / np.log1p(-1.0 / mean_tokens)).astype(np.int64)
-    return Typing(first, time_s, tokens, cache_rows, expiry_s=float("inf"))
+    return EvenTyping(
+        rows.astype(np.int64),
+        until_s=days * DAY_S,
+        at_start=at_start,
+        row_tokens=row_tokens,
+        cache_rows=cache_rows,
+    )

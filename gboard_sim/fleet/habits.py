@@ -1,35 +1,60 @@
 """Turns habits into eligible windows: the AND of idle, charging and unmetered, a day at a time.
 
-A person's day runs from 15:00 local to 15:00, so that a night is whole; signals are cut there, and
-a window that spans 15:00 counts as two. Everything is drawn from the seed, the phone and the
-calendar day: any day can be generated alone, in any order, for any part of the fleet.
+Everything is drawn from the seed, the phone and the date: any day can be generated alone, in any
+order, for any part of the fleet, on any number of threads.
+
+The process is semi-Markov: a phone moves between states (charging or not, in use or not, at home
+or not) and stays in each for a time with a distribution of its own, around clock times that are
+the user's own: nights are nearly normal, charges by day and spells of use lognormal. A Markov chain
+would make every stay exponential, the most likely night one of no length; and where hosts were
+measured, times up and down were not exponential either (Long, Muir and Golding, "A longitudinal
+survey of Internet host reliability", SRDS 1995).
 """
 
-from dataclasses import dataclass
-from typing import Any
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
-from gboard_sim import seeds
-from gboard_sim.fleet.availability import Availability
-from gboard_sim.fleet.intervals import Intervals, complement, intersect, shorten, ticks, union
+from gboard_sim.fleet.intervals import TICKS_PER_S, Intervals
+from gboard_sim.fleet.person_day import DAY_TICKS, Signals, live
 from gboard_sim.fleet.population import Population
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.fleet.users import DAY_BEGINS_H, Small, Users, draw_users
+from gboard_sim.records import Ints
 from gboard_sim.units import DAY_S, HOUR_S
 
-_DAY_BEGINS_H = 15.0  # few phones charge then, so few windows are cut (assumed)
-_SLOTS = 4  # spells of a kind before bedtime, and as many after waking (assumed)
-_CHUNK = 65_536  # phones generated together: bounds memory, changes nothing
+_CHUNK = 16_384  # phones generated together: what fits the processor's cache; changes nothing
+_ROW_BITS = 27  # a day and a little more in ticks: a row of the flat time axis
 
 
 class HabitWindows:
-    """The eligible windows of a fleet that lives by its availability profiles."""
+    """The eligible windows of a fleet that lives by its availability profiles.
 
-    def __init__(self, population: Population, seed: int) -> None:
+    Args:
+        population: The phones.
+        seed: Keys the draws.
+        first_weekday: Weekday of the local date 0, on which a run begins; Monday is 0.
+        threads: Threads that generate; None takes one for each processor. Never changes a bit.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        seed: int,
+        *,
+        first_weekday: int = 0,
+        threads: int | None = None,
+    ) -> None:
         self._seed = seed
         self._population = population
-        self._earliest_s = _DAY_BEGINS_H * HOUR_S - float(population.utc_offset_s.max())
+        self._first_weekday = first_weekday
+        self._threads = threads or os.cpu_count() or 1
+        self._earliest_s = DAY_BEGINS_H * HOUR_S - float(population.utc_offset_s.max())
         self.first_day = -int(np.ceil((self._earliest_s + DAY_S) / DAY_S))
+        edges = np.append(np.arange(0, population.phones, _CHUNK), population.phones)
+        with ThreadPoolExecutor(self._threads) as pool:
+            self._chunks = list(pool.map(self._users, pairwise(edges.tolist())))
 
     def begins_s(self, day: int) -> float:
         """No window of that day or a later one begins before this time."""
@@ -37,172 +62,109 @@ class HabitWindows:
 
     def day(self, day: int) -> Intervals:
         """All windows of one person's day, in seconds since `begins_s(day)`."""
-        population = self._population
-        parts = [
-            self._windows(np.arange(low, min(low + _CHUNK, population.phones)), day)
-            for low in range(0, population.phones, _CHUNK)
-        ]
-        phone = np.concatenate([part.phone for part in parts])
-        later_s = population.utc_offset_s.max() - population.utc_offset_s[phone]
+        with ThreadPoolExecutor(self._threads) as pool:
+            parts = list(pool.map(lambda users: self._windows(users, day), self._chunks))
+        phone, start, end = (np.concatenate(column) for column in zip(*parts, strict=True))
+        offset_s = self._population.utc_offset_s
+        later_s = (offset_s.max() - offset_s)[phone]
         return Intervals(
-            phone,
-            np.concatenate([part.start_s for part in parts]) + later_s,
-            np.concatenate([part.end_s for part in parts]) + later_s,
+            phone.astype(np.int64), start / TICKS_PER_S + later_s, end / TICKS_PER_S + later_s
         )
 
-    def _windows(self, phones: Ints, day: int) -> Intervals:
-        """Windows of some phones, in seconds since 15:00 local."""
-        habits = _Habits(self._population.mix.profiles, self._population.profile[phones])
-        bed_s, wake_s = self._night(habits, phones, day)
-        _, woke_s = self._night(habits, phones, day - 1)
-        lot = _Lot(habits, phones, day, bed_s, wake_s, woke_s)
-        windows = intersect(intersect(self._charging(lot), self._idle(lot)), self._unmetered(lot))
-        # A phone whose window was cut at 15:00 has settled long before.
-        whole = windows.start_s > 0.0
-        windows = shorten(windows, ticks(habits["settle_s"])[windows.phone] * whole)
-        return Intervals(windows.phone + phones[0], windows.start_s, windows.end_s)
+    def _users(self, edges: tuple[int, int]) -> Users:
+        return draw_users(self._population, np.arange(*edges), self._seed)
 
-    def _night(self, habits: "_Habits", phones: Ints, day: int) -> tuple[Floats, Floats]:
-        """Bedtime and waking, in seconds since 15:00."""
-        bed_h = (
-            habits["bedtime_h"]
-            + habits["bedtime_between_sd_h"] * seeds.normals(self._seed, "bedtime", phones)
-            + habits["bedtime_within_sd_h"] * seeds.normals(self._seed, "bedtime/day", phones, day)
-            - _DAY_BEGINS_H
-        )
-        sleep_h = (
-            habits["sleep_h"]
-            + habits["sleep_between_sd_h"] * seeds.normals(self._seed, "sleep", phones)
-            + habits["sleep_within_sd_h"] * seeds.normals(self._seed, "sleep/day", phones, day)
-        )
-        bed_h = np.clip(bed_h, 1.0, 22.0)
-        wake_h = np.clip(bed_h + np.maximum(sleep_h, 0.0), bed_h, 23.0)
-        return ticks(bed_h * HOUR_S), ticks(wake_h * HOUR_S)
-
-    def _charging(self, lot: "_Lot") -> Intervals:
-        """On the charger: through the night, and top-ups at random times by day."""
-        habits, phones = lot.habits, lot.phones
-        share = habits["night_charge_share"] + habits["night_charge_between_sd"] * seeds.normals(
-            self._seed, "night charge", phones
-        )
-        draw = seeds.uniforms(self._seed, "night charge/day", phones, lot.day)
-        charging = _Drafts(len(phones))
-        charging.add(lot.bed_s, np.where(draw < share, lot.wake_s, lot.bed_s))
-        sigma = habits["top_ups_sigma"]
-        rate = habits["top_ups_per_day"] * np.exp(
-            sigma * seeds.normals(self._seed, "top-ups", phones) - sigma**2 / 2
-        )
-        self._add_spells(charging, lot, "top_up", rate / (2 * _SLOTS))
-        return charging.union()
-
-    def _idle(self, lot: "_Lot") -> Intervals:
-        """Untouched: whenever the user neither uses the phone by day nor wakes up to it."""
-        habits, phones = lot.habits, lot.phones
-        use = _Drafts(len(phones))
-        draw = seeds.uniforms(self._seed, "waking", phones, lot.day)
-        into = seeds.uniforms(self._seed, "waking/start", phones, lot.day)
-        up_s = lot.bed_s + (lot.wake_s - lot.bed_s) * into
-        woken_s = np.where(draw < habits["night_wake_share"], habits["night_wake_h"] * HOUR_S, 0.0)
-        use.add(up_s, up_s + woken_s)
-        self._add_spells(use, lot, "use_spell", np.ones(len(phones)))
-        return complement(use.union(), len(phones), DAY_S)
-
-    def _add_spells(self, signal: "_Drafts", lot: "_Lot", kind: str, share: Floats) -> None:
-        """Adds at most one spell in each slot of the waking hours, with probability `share`.
-
-        Spells that began on the day before may last beyond 15:00, so its slots are drawn too.
-        """
-        day, habits = lot.day, lot.habits
-        evening_s, morning_s = lot.bed_s / _SLOTS, (DAY_S - lot.wake_s) / _SLOTS
-        before_s = (DAY_S - lot.woke_s) / _SLOTS
-        for n in range(_SLOTS):
-            for of_day, slot, low_s, length_s in (
-                (day, n, n * evening_s, evening_s),
-                (day, _SLOTS + n, lot.wake_s + n * morning_s, morning_s),
-                (day - 1, _SLOTS + n, lot.woke_s - DAY_S + n * before_s, before_s),
-            ):
-                key = (lot.phones, of_day, slot)
-                here = seeds.uniforms(self._seed, kind, *key) < share
-                start_s = low_s + length_s * seeds.uniforms(self._seed, kind + "/start", *key)
-                normal = seeds.normals(self._seed, kind + "/length", *key)
-                spell_h = habits[kind + "_median_h"] * np.exp(habits[kind + "_sigma"] * normal)
-                signal.add(start_s, np.where(here, start_s + spell_h * HOUR_S, start_s))
-
-    def _unmetered(self, lot: "_Lot") -> Intervals:
-        """On Wi-Fi: at home, and by day where the user has it there too."""
-        habits, phones = lot.habits, lot.phones
-        at_home = seeds.uniforms(self._seed, "home wifi", phones) < habits["home_wifi_share"]
-        at_work = seeds.uniforms(self._seed, "work wifi", phones) < habits["work_wifi_share"]
-        # The evening belongs to the calendar day on which it begins, the morning to the next.
-        home_s = self._away(lot, lot.day, "return_h", _DAY_BEGINS_H, 0.0)
-        leave_s = self._away(lot, lot.day + 1, "leave_h", _DAY_BEGINS_H - 24.0, DAY_S)
-        begin_s, end_s = np.zeros(len(phones)), np.full(len(phones), DAY_S)
-        drafts = _Drafts(len(phones))
-        drafts.add(begin_s, np.where(at_work, home_s, begin_s))
-        drafts.add(home_s, np.where(at_home, leave_s, home_s))
-        drafts.add(leave_s, np.where(at_work, end_s, leave_s))
-        return drafts.union()
-
-    def _away(
-        self, lot: "_Lot", calendar_day: int, key: str, begins_h: float, otherwise_s: float
-    ) -> Floats:
-        """When the user leaves or returns on a calendar day, or `otherwise_s` on a day at home."""
-        draw = seeds.uniforms(self._seed, "away", lot.phones, calendar_day)
-        normal = seeds.normals(self._seed, key, lot.phones, calendar_day)
-        at_h = lot.habits[key] + lot.habits["away_within_sd_h"] * normal
-        at_s = np.clip((at_h - begins_h) * HOUR_S, 0.0, DAY_S)
-        return np.where(draw < lot.habits["away_day_share"], ticks(at_s), otherwise_s)
+    def _windows(self, users: Users, day: int) -> tuple[Small, Small, Small]:
+        """Phone, start and end of the windows of some users, in ticks since 15:00 local."""
+        none = np.zeros(0, dtype=np.int32)
+        parts = [(none, none, none)]
+        for number in np.unique(users.profile):
+            mine = users.part(np.flatnonzero(users.profile == number))
+            signals = live(mine, day, seed=self._seed, first_weekday=self._first_weekday)
+            settle_s = users.tables[number].profile.settle_s
+            row, start, end = eligible(signals, round(settle_s * TICKS_PER_S))
+            parts.append((mine.phone[row], start.astype(np.int32), end.astype(np.int32)))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        if len(parts) > 2:
+            order = np.argsort(columns[0], kind="stable")
+            columns = [column[order] for column in columns]
+        return columns[0], columns[1], columns[2]
 
 
-@dataclass(frozen=True, slots=True)
-class _Lot:
-    """Phones whose day is generated together; columns of shape [n], times since 15:00 local.
+def eligible(signals: Signals, settle: int) -> tuple[Ints, Ints, Ints]:
+    """When all signals of a day have held for some time.
 
-    Attributes:
-        habits: Their profiles' numbers.
-        phones: The phones.
-        day: The person's day.
-        bed_s: Bedtime.
-        wake_s: Waking.
-        woke_s: Waking on the day before, since that day's 15:00.
+    Args:
+        signals: Of n users.
+        settle: Ticks for which all must hold first. A window that was cut at 15:00 has settled
+            long before.
+
+    Returns:
+        Row of the user, start and end of each window in ticks, sorted by row and start, apart.
     """
-
-    habits: "_Habits"
-    phones: Ints
-    day: int
-    bed_s: Floats
-    wake_s: Floats
-    woke_s: Floats
-
-
-class _Habits:
-    """A profile's numbers by key, one per phone."""
-
-    def __init__(self, profiles: tuple[Availability, ...], profile: Ints) -> None:
-        self._profiles, self._profile = profiles, profile
-
-    def __getitem__(self, key: str) -> Floats:
-        values: Any = [getattr(profile, key) for profile in self._profiles]
-        return np.array(values)[self._profile]
+    start, end = _connected(*_charged(*signals.charging), signals.unmetered)
+    free, busy = _gaps(*signals.use)
+    # Spans of charging meet gaps of use; both are sorted and apart on one axis.
+    lowest = np.searchsorted(busy, start, side="right")
+    count = np.searchsorted(free, end, side="left") - lowest
+    which = np.repeat(np.arange(len(start)), count)
+    gap = np.arange(len(which)) + np.repeat(lowest - np.cumsum(count) + count, count)
+    start = np.maximum(start[which], free[gap])
+    end = np.minimum(end[which], busy[gap])
+    row = start >> _ROW_BITS
+    start &= (1 << _ROW_BITS) - 1
+    end -= row << _ROW_BITS
+    start += settle * (start > 0)
+    whole = np.flatnonzero(end > start)
+    return row[whole], start[whole], end[whole]
 
 
-class _Drafts:
-    """Intervals of one signal as they are drawn, at most one per phone in each addition."""
+def _flat(times: Ints) -> Ints:
+    """Times of shape [spells, n] row by row on one axis."""
+    flat: Ints = (times + (np.arange(times.shape[1]) << _ROW_BITS)).T.ravel()
+    return flat
 
-    def __init__(self, phones: int) -> None:
-        self._phones = np.arange(phones)
-        self._parts: list[tuple[Ints, Floats, Floats]] = []
 
-    def add(self, start_s: Floats, end_s: Floats) -> None:
-        """One interval per phone, cut at the ends of the day; empty where it ends as it starts."""
-        start_s = np.clip(ticks(start_s), 0.0, DAY_S)
-        end_s = np.clip(ticks(end_s), 0.0, DAY_S)
-        full: Flags = end_s > start_s
-        self._parts.append((self._phones[full], start_s[full], end_s[full]))
+def _charged(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """Spells of charging on one axis; those that overlap or touch become one."""
+    there = np.flatnonzero((end > start).T)
+    start, end = _flat(start)[there], np.maximum.accumulate(_flat(end)[there])
+    first = np.ones(len(start) + 1, dtype=bool)
+    np.greater(start[1:], end[:-1], out=first[1:-1])
+    return start[np.flatnonzero(first[:-1])], end[np.flatnonzero(first[1:])]
 
-    def union(self) -> Intervals:
-        """The signal: everything added so far."""
-        phone, start_s, end_s = (
-            np.concatenate(column) for column in zip(*self._parts, strict=True)
-        )
-        return union(phone, start_s, end_s)
+
+def _gaps(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """What spells of use leave free of each day, on one axis."""
+    spells, n = start.shape
+    # A last spell keeps the days apart; one that is not there goes where it does nothing.
+    flat_start = np.full((n, spells + 1), DAY_TICKS)
+    flat_end = np.full((n, spells + 1), 1 << _ROW_BITS)
+    flat_start[:, :-1] = (start * (end > start)).T
+    flat_end[:, :-1] = (end * (end > start)).T
+    base = np.arange(n)[:, None] << _ROW_BITS
+    flat_start += base
+    flat_end += base
+    begins = flat_start.ravel()
+    reach = np.zeros(len(begins) + 1, dtype=np.int64)
+    np.maximum.accumulate(flat_end.ravel(), out=reach[1:])
+    reach = reach[:-1]
+    gap = np.flatnonzero(begins > reach)
+    return reach[gap], begins[gap]
+
+
+def _connected(start: Ints, end: Ints, unmetered: Ints) -> tuple[Ints, Ints]:
+    """What of spans on one axis lies in a time on Wi-Fi, of which a row has one or two."""
+    row = start >> _ROW_BITS
+    base = row << _ROW_BITS
+    twice = unmetered[0, 1] < unmetered[1, 1]
+    parts = []
+    for nth, rows in ((0, None), (1, np.flatnonzero(twice[row]))):
+        where = slice(None) if rows is None else rows
+        low, high = (side[nth].take(row[where]) + base[where] for side in unmetered)
+        parts.append((np.maximum(start[where], low), np.minimum(end[where], high)))
+    start, end = (np.concatenate(column) for column in zip(*parts, strict=True))
+    there = np.flatnonzero(end > start)
+    start, end = start[there], end[there]
+    order = np.argsort(start, kind="stable")
+    return start[order], end[order]

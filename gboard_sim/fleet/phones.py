@@ -3,6 +3,7 @@
 import numpy as np
 
 from gboard_sim import seeds
+from gboard_sim.fleet.agenda import Agenda
 from gboard_sim.fleet.stints import StintLog
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.records import Floats, Ints
@@ -12,15 +13,17 @@ NONE = np.iinfo(np.int32).max
 
 
 class Phones:
-    """One row per phone; every attribute has shape [phones].
+    """One row per phone; every array has shape [phones].
 
     Attributes:
-        act_s: When the phone next does something: a window's start, or a return after a rejection.
-            Infinite when no window is known, and for phones at their cap.
+        agenda: When the phone next does something: a window's start, or a return after a rejection.
+            Never when no window is known, while the server holds it, and for phones at their cap.
         window_end_s: End of the window in which it acts.
         then_start_s: Start of the window after that; infinite when it is not known.
         then_end_s: Its end.
+        call_s: Before this time it does nothing: the server told it so.
         fresh: Whether the next act is a window's start.
+        busy: Whether the server holds it, or a session of it is not settled.
         base: Version that its cycle started from, or `NONE`.
         kept: Stints of the cycle.
         complete: Whether the cycle needs no more training, only an upload.
@@ -29,17 +32,17 @@ class Phones:
         checkins: Check-ins so far.
         sessions: Sessions begun so far, windows without a check-in included.
         stints: Stints trained so far.
-        payloads: Payloads so far of which any byte left the phone.
-        used: Uploads that became part of a version.
         unsent: The stints kept.
     """
 
     def __init__(self, phones: int, calendar: Calendar, seed: int, spread_s: float) -> None:
-        self.act_s = np.full(phones, np.inf)
+        self.agenda = Agenda(phones)
         self.window_end_s = np.zeros(phones)
         self.then_start_s = np.full(phones, np.inf)
         self.then_end_s = np.full(phones, np.inf)
+        self.call_s = np.zeros(phones)
         self.fresh = np.ones(phones, dtype=bool)
+        self.busy = np.zeros(phones, dtype=bool)
         self.base = np.full(phones, NONE, dtype=np.int32)
         self.kept = np.zeros(phones, dtype=np.int32)
         self.complete = np.zeros(phones, dtype=bool)
@@ -48,8 +51,6 @@ class Phones:
         self.checkins = np.zeros(phones, dtype=np.int32)
         self.sessions = np.zeros(phones, dtype=np.int32)
         self.stints = np.zeros(phones, dtype=np.int32)
-        self.payloads = np.zeros(phones, dtype=np.int32)
-        self.used = np.zeros(phones, dtype=np.int32)
         self.unsent = StintLog(phones)
         self._calendar = calendar
         self._seed = seed
@@ -60,7 +61,8 @@ class Phones:
         lacking = np.flatnonzero(np.isinf(self.then_start_s) & ~self.capped)
         start_s, end_s = self._calendar.next_available(lacking, self.window_end_s[lacking])
         self.then_start_s[lacking], self.then_end_s[lacking] = start_s, end_s
-        self.leave_window(lacking[np.isinf(self.act_s[lacking]) & np.isfinite(start_s)])
+        waiting = np.isinf(self.agenda.at_s[lacking]) & ~self.busy[lacking]
+        self.leave_window(lacking[waiting & np.isfinite(start_s)])
 
     def leave_window(self, phone: Ints) -> None:
         """Moves distinct phones on to their next window. Shape [n].
@@ -68,9 +70,13 @@ class Phones:
         A window that is already open when the run starts is entered after a random wait, as by a
         phone that was turned away: the run did not start with every phone calling at once.
         """
+        early = phone[self.then_end_s[phone] <= self.call_s[phone]]
+        if len(early):
+            self._skip(early, self.call_s[early])
         start_s, end_s = self.then_start_s[phone], self.then_end_s[phone]
+        start_s = np.maximum(start_s, self.call_s[phone])
         known = np.isfinite(start_s)
-        self.act_s[phone] = start_s
+        self.agenda.set(phone, start_s)
         self.fresh[phone] = True
         phone, start_s, end_s = phone[known], start_s[known], end_s[known]
         self.window_end_s[phone] = end_s
@@ -80,14 +86,41 @@ class Phones:
         early = phone[start_s <= 0.0]
         if len(early):
             at_s = self._spread_s * seeds.uniforms(self._seed, "first check-in", early)
-            self.act_s[early] = at_s
+            self.agenda.set(early, at_s)
             self.leave_window(early[at_s >= self.window_end_s[early]])
+
+    def hold(self, phone: Ints) -> None:
+        """The server holds phones, until `release`: they do nothing of their own. Shape [n]."""
+        self.busy[phone] = True
+        self.agenda.set(phone, np.inf)
+
+    def release(self, phone: Ints, at_s: Floats) -> None:
+        """Lets phones go on to the first window after theirs that has not ended at a time.
+
+        Args:
+            phone: Distinct phones. Shape [n].
+            at_s: From when each is free. Shape [n].
+        """
+        self.busy[phone] = False
+        over = self.then_end_s[phone] <= at_s
+        self._skip(phone[over], at_s[over])
+        self.window_end_s[phone] = np.maximum(self.window_end_s[phone], at_s)
+        self.then_start_s[phone] = np.maximum(self.then_start_s[phone], at_s)
+        self.leave_window(phone)
+
+    def _skip(self, phone: Ints, at_s: Floats) -> None:
+        """Takes the first window that ends after a time for a phone's next one. Shape [n]."""
+        # `find_windows` looks after this time for a window that is not known yet.
+        self.window_end_s[phone] = np.maximum(self.window_end_s[phone], at_s)
+        self.then_start_s[phone], self.then_end_s[phone] = self._calendar.next_available(
+            phone, at_s
+        )
 
     def retire(self, phone: Ints) -> None:
         """Phones at their cap: they never come back, and keep nothing."""
         self.reset(phone)
         self.capped[phone] = True
-        self.act_s[phone] = np.inf
+        self.agenda.set(phone, np.inf)
         self.then_start_s[phone] = np.inf
 
     def reset(self, phone: Ints) -> None:

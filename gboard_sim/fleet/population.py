@@ -7,7 +7,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.fleet.mix import Mix
-from gboard_sim.records import Floats, Ints
+from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.units import HOUR_S, mbit_per_s
 
 
@@ -22,9 +22,16 @@ class Population:
         profile: Index into `mix.profiles`.
         utc_offset_s: Seconds east of UTC; the experiment begins at 00:00 UTC.
         flop_per_s: Training speed in floating-point operations per second.
-        down_bytes_per_s: Download rate.
-        up_bytes_per_s: Upload rate.
-        failure_share: Probability that one transfer breaks.
+        down_bytes_per_s: Download rate, the mean over its hours.
+        up_bytes_per_s: Upload rate, the mean over its hours.
+        down_hourly_sigma: Standard deviation of the logarithm of the download rate over hours.
+        up_hourly_sigma: The same of the upload rate.
+        round_trip_s: Time before the first byte of an attempt at a transfer.
+        loss_share: Share of the packets that are lost and sent again.
+        failure_share: Probability that one attempt at a transfer breaks.
+        retries: How often a broken transfer is tried again.
+        retry_wait_s: Wait before each of those.
+        resumes: Whether a transfer that broke goes on where it broke.
         crash_share: Probability that a stint of training crashes.
         power_w: Low, central and high power of download, training and upload. Shape [3, 3, phones],
             the first axis the phase, the second low, central, high.
@@ -38,7 +45,14 @@ class Population:
     flop_per_s: Floats
     down_bytes_per_s: Floats
     up_bytes_per_s: Floats
+    down_hourly_sigma: Floats
+    up_hourly_sigma: Floats
+    round_trip_s: Floats
+    loss_share: Floats
     failure_share: Floats
+    retries: Ints
+    retry_wait_s: Floats
+    resumes: Flags
     crash_share: Floats
     power_w: Floats
 
@@ -76,7 +90,14 @@ def populate(mix: Mix, phones: int, seed: int) -> Population:
             [n.up_mbit_per_s_median for n in networks],
             tied * common + np.sqrt(1.0 - tied**2) * own,
         ),
+        down_hourly_sigma=np.array([n.down_hourly_sigma for n in networks])[network],
+        up_hourly_sigma=np.array([n.up_hourly_sigma for n in networks])[network],
+        round_trip_s=np.array([n.round_trip_s for n in networks])[network],
+        loss_share=np.array([n.loss_share for n in networks])[network],
         failure_share=np.array([n.failure_share for n in networks])[network],
+        retries=np.array([n.retries for n in networks])[network],
+        retry_wait_s=np.array([n.retry_wait_s for n in networks])[network],
+        resumes=np.array([n.transfer == "resume" for n in networks])[network],
         crash_share=np.array([c.crash_share for c in classes])[phone_class],
         power_w=np.array(
             [

@@ -1,27 +1,25 @@
-"""Prices sessions as arrays: how long each phase takes, where a session ends, what it costs."""
+"""What sessions come to: seconds, bytes and joules of every phase, and the shape of each."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim.fleet.asked import Asked
+from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
+from gboard_sim.fleet.course import Course
+from gboard_sim.fleet.solo_sessions import NextWindow, SoloSessions
 from gboard_sim.records import Flags, Floats, Ints
 
-DOWNLOAD, TRAIN, UPLOAD = range(3)
+__all__ = ["DOWNLOAD", "TRAIN", "UPLOAD", "NextWindow", "Priced", "price", "price_of", "shapes"]
+
 _DONE, _ARRIVED, _INTERRUPTED, _ERROR, _USED = range(5)
+_ENDINGS = ("", "#", "!", "*", "^")
+_CENTRAL = 1  # of low, central and high
 
-
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """What goes wrong in a session: per phase, whether it breaks and how far in.
-
-    Attributes:
-        breaks: Shape [3, n].
-        fraction: Part of the phase after which it breaks. Shape [3, n].
-    """
-
-    breaks: Flags
-    fraction: Floats
+_ROUNDING = 1e-6
+"""Of a byte or a token: what floating point takes away does not undo a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +27,25 @@ class Priced:
     """Sessions that have a price; the last axis counts sessions.
 
     Attributes:
-        began_s: Start of each phase, as it would be without trouble. Shape [3, n].
-        spent_s: Seconds really spent in each phase. Shape [3, n].
+        began_s: Start of each phase; where it was not reached, the end of what came before it, so
+            that `began_s[UPLOAD]` is the end of a completed stint. Shape [3, n].
+        spent_s: Seconds in each phase, pauses left out. Shape [3, n].
         reached: Whether each phase was begun. Shape [3, n].
         downloaded: Whether a download was completed. Shape [n].
         trained: Whether training was completed. Shape [n].
         arrived: Whether the upload was completed. Shape [n].
         ended_s: End of the session. Shape [n].
-        download_bytes: Bytes that reached the phone. Shape [n].
-        upload_bytes: Bytes that left the phone. Shape [n].
+        window_end_s: End of the window in which it ended: a later one than the first only after a
+            pause. Shape [n].
+        paused_s: Seconds between windows while the session was paused. Shape [n].
+        pauses: Interruptions after which it went on, by phase. Shape [3, n].
+        download_bytes: Bytes on the wire to the phone, retransmissions included. Shape [n].
+        upload_bytes: Bytes on the wire from the phone, retransmissions included. Shape [n].
         tokens: Tokens computed on. Shape [n].
-        energy_j: Low, central and high estimate. Shape [3, n].
+        phase_j: Joules of each phase, central estimate. Shape [3, n].
+        energy_j: Low, central and high estimate of all phases. Shape [3, n].
+        paused_s: Seconds between windows in which the session stood still. Shape [n].
+        phase_j: Central estimate of each phase. Shape [3, n].
         ending: How it ended, for `shapes`. Shape [n].
     """
 
@@ -50,84 +56,77 @@ class Priced:
     trained: Flags
     arrived: Flags
     ended_s: Floats
+    window_end_s: Floats
+    paused_s: Floats
+    pauses: Ints
     download_bytes: Ints
     upload_bytes: Ints
     tokens: Ints
     energy_j: Floats
+    phase_j: Floats
     ending: Ints
 
+    @classmethod
+    def of(cls, rows: Sequence["Priced"]) -> "Priced":
+        """Sessions priced apart, at least one, as one table in their order."""
+        columns = ([getattr(row, field.name) for row in rows] for field in fields(cls))
+        return cls(*(np.concatenate(column, axis=-1) for column in columns))
 
-def price(
-    *,
-    start_s: Floats,
-    window_end_s: Floats,
-    phases: Flags,
-    duration_s: Floats,
-    download_bytes: Ints,
-    tokens: Ints,
-    upload_bytes: Ints,
-    power_w: Floats,
-    draws: Draws,
-) -> Priced:
-    """What sessions come to.
+    def take(self, rows: Ints) -> "Priced":
+        """Some of the sessions, in the order of `rows`."""
+        return Priced(*(getattr(self, field.name)[..., rows] for field in fields(Priced)))
 
-    A phase follows the one before it at once. A session ends with its last phase, with the first
-    phase that breaks, or with its window, whichever is first; an error counts as an error when it
-    falls on the window's end. Bytes and tokens of a phase that was cut short are counted pro rata,
-    rounded down.
+
+def price(asked: Asked, conditions: Conditions, next_window: NextWindow | None = None) -> Priced:
+    """Prices sessions whose links are their own.
+
+    A phase follows the one before it at once. A session ends with its last phase; with an error in
+    training, or in a transfer that has no attempt left; with its window; or when the server gives
+    up on it; whichever is first. What falls on the instant of a window's end still counts.
 
     Args:
-        start_s: When the first phase begins. Shape [n].
-        window_end_s: When the phone stops being eligible. Shape [n].
-        phases: Which of download, training and upload the session has. Shape [3, n].
-        duration_s: How long each phase takes without trouble. Shape [3, n].
-        download_bytes: Bytes of the whole download. Shape [n].
-        tokens: Tokens of the whole stint. Shape [n].
-        upload_bytes: Bytes of the whole payload. Shape [n].
-        power_w: Power of each phase, low, central and high. Shape [3, 3, n].
-        draws: What goes wrong.
+        asked: The sessions.
+        conditions: What they meet.
+        next_window: Where to look for the window in which an interrupted session goes on; None
+            lets it end.
     """
-    duration_s = np.where(phases, duration_s, 0.0)
-    end_s = start_s + np.cumsum(duration_s, axis=0)
-    began_s = np.concatenate([start_s[None], end_s[:-1]])
-    breaks_s = np.where(phases & draws.breaks, began_s + draws.fraction * duration_s, np.inf)
-    broken_s = breaks_s.min(axis=0)
-    failed = (broken_s <= window_end_s) & (broken_s <= end_s[-1])
-    interrupted = ~failed & (window_end_s < end_s[-1])
-    stop_s = np.where(failed, broken_s, np.where(interrupted, window_end_s, end_s[-1]))
-    whole = ~failed & ~interrupted
+    return price_of(SoloSessions(asked, conditions, next_window).run(), asked, conditions)
 
-    spent_s = np.clip(stop_s - began_s, 0.0, duration_s)
-    # A phase that breaks at its very first instant was begun all the same.
-    reached = phases & (whole | (stop_s > began_s) | (breaks_s == stop_s))
-    complete = phases & (whole | (end_s < stop_s) | ((end_s == stop_s) & (breaks_s > stop_s)))
+
+def price_of(course: Course, asked: Asked, conditions: Conditions) -> Priced:
+    """The price of sessions that have come to their ends."""
+    complete = course.complete
+    # The radio rests between two attempts at a transfer (assumed).
+    active_s = course.spent_s - course.waited_s
+    power_w = conditions.population.power_w[:, :, asked.phone]
     with np.errstate(invalid="ignore", divide="ignore"):
-        part = np.where(complete, 1.0, np.where(duration_s > 0, spent_s / duration_s, 0.0))
-    ending = np.where(
-        failed,
-        _ERROR,
-        np.where(interrupted, _INTERRUPTED, np.where(phases[UPLOAD], _ARRIVED, _DONE)),
-    )
+        part = np.where(course.train_s > 0.0, course.spent_s[TRAIN] / course.train_s, 0.0)
+    ending = np.where(complete[UPLOAD], _ARRIVED, _DONE)
+    ending = np.where(course.cut, _INTERRUPTED, np.where(course.failed, _ERROR, ending))
     return Priced(
-        began_s=began_s,
-        spent_s=spent_s,
-        reached=reached,
+        began_s=course.began_s,
+        spent_s=course.spent_s,
+        reached=course.reached,
         downloaded=complete[DOWNLOAD],
         trained=complete[TRAIN],
-        arrived=complete[UPLOAD] & whole,
-        ended_s=stop_s,
-        download_bytes=_share_of(download_bytes, part[DOWNLOAD], phases[DOWNLOAD]),
-        upload_bytes=_share_of(upload_bytes, part[UPLOAD], phases[UPLOAD]),
-        tokens=_share_of(tokens, part[TRAIN], phases[TRAIN]),
-        energy_j=(power_w * spent_s[:, None, :]).sum(axis=0),
+        arrived=complete[UPLOAD],
+        ended_s=course.now_s,
+        window_end_s=course.window_end_s,
+        paused_s=course.paused_s,
+        pauses=course.pauses,
+        download_bytes=_count(course.moved[DOWNLOAD]),
+        upload_bytes=_count(course.moved[UPLOAD]),
+        tokens=np.where(complete[TRAIN], course.tokens, _count(part * course.tokens)),
+        energy_j=(power_w * active_s[:, None, :]).sum(axis=0),
+        phase_j=power_w[:, _CENTRAL] * active_s,
         ending=ending,
     )
 
 
-def _share_of(whole: Ints, part: Floats, present: Flags) -> Ints:
-    """A part of a count, rounded down, exact when it is all of it."""
-    share: Ints = np.where(part >= 1.0, whole, np.floor(whole * part).astype(np.int64)) * present
-    return share
+def _count(amount: Floats) -> Ints:
+    """Whole bytes or tokens."""
+    counted: Ints = np.floor(amount + _ROUNDING).astype(np.int64)
+    return counted
 
 
 def _shape_table() -> npt.NDArray[np.str_]:
@@ -141,7 +140,7 @@ def _shape_table() -> npt.NDArray[np.str_]:
             + "[" * training
             + "]" * trained
             + "+" * uploading
-            + ("", "#", "!", "*", "^")[ending]
+            + _ENDINGS[ending]
         )
     return table
 
@@ -150,7 +149,13 @@ _SHAPES = _shape_table()
 
 
 def shapes(priced: Priced, checked_in: bool, used: Flags) -> npt.NDArray[np.str_]:
-    """The shape of each session. `used` says which uploads the server used. Shape [n]."""
+    """The shape of each session, with a `!` for every pause where it happened. Shape [n].
+
+    Args:
+        priced: The sessions.
+        checked_in: Whether they began with a check-in.
+        used: Whose uploads the server used. Shape [n].
+    """
     ending = np.where(used, _USED, priced.ending)
     found: npt.NDArray[np.str_] = _SHAPES[
         int(checked_in),
@@ -160,4 +165,14 @@ def shapes(priced: Priced, checked_in: bool, used: Flags) -> npt.NDArray[np.str_
         priced.reached[UPLOAD].astype(int),
         ending,
     ]
+    rows = np.flatnonzero(priced.pauses.any(axis=0))
+    if not len(rows):
+        return found
+    longest = found.dtype.itemsize // 4 + int(priced.pauses.sum(axis=0).max())
+    found = found.astype(f"<U{longest}")
+    for row in rows:
+        shape = str(found[row])
+        for phase, mark in ((DOWNLOAD, "v"), (TRAIN, "["), (UPLOAD, "+")):
+            shape = shape.replace(mark, mark + "!" * int(priced.pauses[phase, row]))
+        found[row] = shape
     return found

@@ -30,7 +30,7 @@ class JournaledLearner:
     def step(self, cohort: Cohort) -> None:
         """Append the cohort to the journal and hand it on."""
         self._journal.cohort(cohort)
-        if self._versions:
+        if self._versions and cohort.task == "train":
             nothing = float("nan")
             self._journal.version(cohort, tokens=0, loss=nothing, update_norm=nothing)
         self._learner.step(cohort)
@@ -63,6 +63,7 @@ class RecordedLearner:
         self._measures = measures
         self._until = until
         self._then = then
+        self._newest = 0
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
         """Pass on what is not recorded."""
@@ -74,8 +75,13 @@ class RecordedLearner:
         return recorded if recorded is not None else self._then.measure(attempt)
 
     def step(self, cohort: Cohort) -> None:
-        """Pass on a cohort whose version is not recorded."""
-        if cohort.makes_version > self._until:
+        """Pass on a cohort that came after the one that made the last recorded version."""
+        if cohort.task == "train":
+            recorded = cohort.makes_version <= self._until
+            self._newest = cohort.makes_version
+        else:
+            recorded = self._newest < self._until
+        if not recorded:
             self._then.step(cohort)
 
     def outcome(self, version: int) -> Outcome:

@@ -8,8 +8,11 @@ from typing import Literal
 import numpy as np
 
 from gboard_sim.errors import ExperimentError
+from gboard_sim.fleet.buffer_rules import BufferRules
+from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import Population
-from gboard_sim.records import Ints, Typing
+from gboard_sim.protocols import Typed
+from gboard_sim.records import Ints
 
 Weights = Literal["examples", "tokens", "uniform"]
 
@@ -25,7 +28,6 @@ class RoundRules:
         minimum: Fewest phones with which a round is configured, and fewest uploads with which one
             that timed out still makes a version.
         selection_timeout_s: Seconds after which selection makes do with `minimum` phones.
-        retry_s: Shortest and longest time after which a phone that was turned away may return.
         interval_s: Shortest time between the configuration of a round and the next selection.
     """
 
@@ -34,7 +36,6 @@ class RoundRules:
     deadline_s: float = 600.0
     minimum: int = 1
     selection_timeout_s: float = 3600.0
-    retry_s: tuple[float, float] = (900.0, 3600.0)
     interval_s: float = 0.0
 
     @property
@@ -67,8 +68,9 @@ BUDGETS = ("uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone")
 
 def check(
     population: Population,
-    typing: Typing,
-    rules: RoundRules,
+    typing: Typed,
+    rules: RoundRules | BufferRules,
+    pace: PaceRules,
     stop: StopRules,
     *,
     download_bytes: Ints,
@@ -81,6 +83,7 @@ def check(
         population: The fleet.
         typing: Who typed how much.
         rules: What the server wants of a round.
+        pace: When phones that were turned away come back.
         stop: When the run ends.
         download_bytes: Bytes of a first download, one per phone. Shape [phones].
         payload_bytes: Smallest payload.
@@ -100,14 +103,14 @@ def check(
             f"protocol.goal = {rules.goal} is not allowed: must be between 1 and "
             f"fleet.phones = {phones}"
         )
-    if not 1 <= rules.minimum <= rules.goal:
+    if isinstance(rules, RoundRules) and not 1 <= rules.minimum <= rules.goal:
         raise ExperimentError(
             f"protocol.minimum = {rules.minimum} is not allowed: must be between 1 and "
             f"protocol.goal = {rules.goal}"
         )
-    if not 0.0 < rules.retry_s[0] <= rules.retry_s[1]:
+    if not 0.0 < pace.retry_s[0] <= pace.retry_s[1]:
         raise ExperimentError(
-            f"protocol.retry_s = {rules.retry_s} is not allowed: must be (shortest, longest), "
+            f"protocol.retry_s = {pace.retry_s} is not allowed: must be (shortest, longest), "
             "both above 0"
         )
     for name in stop.budgets or {}:
@@ -115,16 +118,17 @@ def check(
             raise ExperimentError(
                 f"run.budget.{name} is not a budget; there are: {', '.join(BUDGETS)}"
             )
-    if typing.tokens.size == 0:
+    shortest = typing.shortest
+    if shortest is None:
         raise ExperimentError("text: no phone has any text; there is nothing to train on")
     fastest_s = float(
         np.min(
             download_bytes / population.down_bytes_per_s
-            + int(typing.tokens.min()) * flop_per_token / population.flop_per_s
+            + shortest * flop_per_token / population.flop_per_s
             + payload_bytes / population.up_bytes_per_s
         )
     )
-    if rules.deadline_s < fastest_s:
+    if isinstance(rules, RoundRules) and rules.deadline_s < fastest_s:
         raise ExperimentError(
             f"protocol.deadline_s = {rules.deadline_s:g} is not allowed: must be at least "
             f"{fastest_s:.3g}, the seconds that the fastest phone needs to download the model, "

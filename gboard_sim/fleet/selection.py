@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.records import Flags, Floats, Ints, Task
 
 
 class Selection:
-    """Phones whose check-ins were accepted, until the round is configured.
+    """Phones whose check-ins were accepted, until they are configured.
 
     Attributes:
+        task: What they are held for.
         target: How many must be held at once for selection to be complete.
         phone: Held phones. Shape [n].
         checked_in_s: When each checked in. Shape [n].
@@ -16,7 +17,8 @@ class Selection:
         version: The server's version when each checked in. Shape [n].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task = "train") -> None:
+        self.task: Task = task
         self.target = 0
         self.phone: Ints = np.zeros(0, dtype=np.int64)
         self.checked_in_s: Floats = np.zeros(0)
@@ -33,32 +35,33 @@ class Selection:
         """When the first of them leaves."""
         return float(self.window_end_s.min(initial=np.inf))
 
-    def accept(self, phone: Ints, at_s: Floats, window_end_s: Floats, version: Ints) -> None:
+    def accept(self, phone: Ints, at_s: Floats, window_end_s: Floats, version: int) -> None:
         """Holds phones that checked in. Shape [n] each."""
         self.phone = np.concatenate([self.phone, phone])
         self.checked_in_s = np.concatenate([self.checked_in_s, at_s])
         self.window_end_s = np.concatenate([self.window_end_s, window_end_s])
-        self.version = np.concatenate([self.version, version])
+        self.version = np.concatenate([self.version, np.full(len(phone), version)])
 
     def depart(self, until_s: float) -> "Selection":
         """Lets those go whose windows have ended by a time; returns them in order of leaving."""
-        gone = np.flatnonzero(self.window_end_s <= until_s)
-        gone = gone[np.lexsort((self.phone[gone], self.window_end_s[gone]))]
-        left = self._rows(gone)
-        self._keep(np.flatnonzero(self.window_end_s > until_s))
+        gone = self.window_end_s <= until_s
+        left = self.split(gone)
+        return left.rows(np.lexsort((left.phone, left.window_end_s)))
+
+    def split(self, leaving: Flags) -> "Selection":
+        """Takes out some of the phones. Shape [n]."""
+        left, stay = self.rows(np.flatnonzero(leaving)), self.rows(np.flatnonzero(~leaving))
+        self.phone, self.checked_in_s = stay.phone, stay.checked_in_s
+        self.window_end_s, self.version = stay.window_end_s, stay.version
         return left
 
     def in_phone_order(self) -> "Selection":
         """The same phones by number."""
-        return self._rows(np.argsort(self.phone, kind="stable"))
+        return self.rows(np.argsort(self.phone, kind="stable"))
 
-    def _keep(self, rows: Ints) -> None:
-        self.phone, self.checked_in_s = self.phone[rows], self.checked_in_s[rows]
-        self.window_end_s, self.version = self.window_end_s[rows], self.version[rows]
-
-    def _rows(self, rows: Ints) -> "Selection":
-        part = Selection()
-        part.accept(
-            self.phone[rows], self.checked_in_s[rows], self.window_end_s[rows], self.version[rows]
-        )
+    def rows(self, rows: Ints) -> "Selection":
+        """Some of the phones, in the order of `rows`."""
+        part = Selection(self.task)
+        part.phone, part.checked_in_s = self.phone[rows], self.checked_in_s[rows]
+        part.window_end_s, part.version = self.window_end_s[rows], self.version[rows]
         return part

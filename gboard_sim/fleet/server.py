@@ -1,10 +1,14 @@
-"""The server in simulated time: selection, configuration, reporting, one simpy process each.
+"""The server's clock, its versions, and when it stops: what every protocol stands on.
 
-Selection of the next round runs beside the reporting of the current one. Whatever happens between
-the server's own events is worked out as arrays up to the next of them (see `check_in`).
+Whatever happens between the server's own events is worked out as arrays up to the next of them (see
+`check_in`). A protocol (`rounds`, `buffer`) is a simpy process that asks for check-ins; what it
+configures reports from processes of its own, woken by exact alarms.
 """
 
-from collections.abc import Callable, Generator
+import heapq
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,21 +17,20 @@ import simpy
 from gboard_sim.fleet.accounts import Accounts, Eligibility
 from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.phones import NONE, Phones
-from gboard_sim.fleet.round import Round, RoundDesk
-from gboard_sim.fleet.rules import RoundRules, StopRules
+from gboard_sim.fleet.rules import StopRules
 from gboard_sim.fleet.selection import Selection
-from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Learner
-from gboard_sim.records import Cohort, Dropout, Floats, Ints, Outcome
+from gboard_sim.records import Cohort, Floats, Ints, Outcome
 from gboard_sim.units import BYTES_PER_MB, DAY_S
+from gboard_sim.uploads import Dropouts, Uploads
 
 Steps = Generator[simpy.Event, Any, None]
 
 
 class Server:
-    """Runs rounds until something stops it.
+    """One server's time.
 
     Attributes:
         version: Server steps so far.
@@ -35,6 +38,8 @@ class Server:
         abandoned: Rounds that made no version.
         stop_reason: Why the run ended; None while it runs.
         ended_s: When it ended.
+        clock_s: Now. simpy's clock adds up delays and may be off in the last bit; this is exact.
+        held: Phones that the server holds.
     """
 
     def __init__(
@@ -45,164 +50,164 @@ class Server:
         calendar: Calendar,
         eligibility: Eligibility,
         check_ins: CheckIns,
-        sessions: SessionDesk,
-        desk: RoundDesk,
         work: Work,
         learner: Learner,
         accounts: Accounts,
-        rules: RoundRules,
         stop: StopRules,
         phone_class: Ints,
-        max_uploads: int | None,
         lookahead: int,
         stretch_s: float,
         progress: Callable[[float, int], None],
+        learned: Callable[[Mapping[int, float]], None],
     ) -> None:
         self.version = 0
         self.rounds = 0
         self.abandoned = 0
         self.stop_reason: str | None = None
         self.ended_s = 0.0
+        self.clock_s = 0.0
+        self.held = Selection()
         self._env = env
         self._phones = phones
         self._calendar = calendar
         self._eligibility = eligibility
         self._check_ins = check_ins
-        self._sessions = sessions
-        self._desk = desk
         self._work = work
         self._learner = learner
         self._accounts = accounts
-        self._rules = rules
         self._stop = stop
         self._class = phone_class
-        self._max_uploads = max_uploads
         self._lookahead = lookahead
         self._stretch_s = stretch_s
         self._progress = progress
+        self._learned = learned
         self._end_s = stop.days * DAY_S
-        # simpy's clock adds up delays and may be off in the last bit; this one is exact.
-        self._clock_s = 0.0
-        self._selection = Selection()
-        self._closes_s = float("inf")
-        self._closed: simpy.Event | None = None
-        self._dropouts: list[Dropout] = []
+        self._alarms: list[tuple[float, int, simpy.Event]] = []
+        self._number = count()
+        self._flying: Counter[int] = Counter()
         self._asked = 0
 
-    def run(self) -> Steps:
-        """Selection and configuration, round after round."""
-        opens_s = self._clock_s
-        while self.stop_reason is None:
-            while self._clock_s < min(opens_s, self._end_s):
-                yield from self._pass(min(opens_s, self._end_s), accepting=False)
-            yield from self._select(opens_s)
-            while self._closed is not None:
-                yield from self._pass(self._end_s, accepting=False)
-            if self.stop_reason is None:
-                if self._clock_s >= self._end_s:
-                    self.stop_reason, self.ended_s = "days", self._clock_s
-                elif self._selection.held >= self._rules.minimum:
-                    self._configure(self._selection.in_phone_order())
-                    self._selection = Selection()
-                    opens_s = self._clock_s + self._rules.interval_s
-        self._log_departures(self._selection, np.full(self._selection.held, self.ended_s))
+    @property
+    def runs(self) -> bool:
+        """Whether phones are still selected."""
+        return self.stop_reason is None and self.clock_s < self._end_s
+
+    def begin(self, steps: Steps) -> None:
+        """Starts a process."""
+        self._env.process(steps)
+
+    def alarm(self, at_s: float) -> simpy.Event:
+        """An event that comes at exactly this time, before anything that phones do then."""
+        event = self._env.event()
+        heapq.heappush(self._alarms, (at_s, next(self._number), event))
+        return event
+
+    def hold(self, selection: Selection, target: int) -> Selection:
+        """Begins a selection: check-ins are accepted into it until `target` phones are held."""
+        selection.target = target
+        self.held = selection
+        return selection
+
+    def take(self, chosen: np.ndarray) -> Selection:
+        """Takes the chosen phones out of the selection, in phone order; turns the others away."""
+        taken = self.held.split(chosen)
+        rest, self.held = self.held, Selection(self.held.task)
+        if rest.held:
+            self._phones.busy[rest.phone] = False
+            at_s = np.full(rest.held, self.clock_s)
+            self._check_ins.turn_away(rest.phone, at_s, calling=False)
+        return taken.in_phone_order()
+
+    def fly(self, version: int) -> None:
+        """Takes note of a session that works from a version: its snapshot is still needed."""
+        self._flying[version] += 1
+
+    def land(self, version: int) -> None:
+        """The end of what `fly` noted."""
+        self._flying[version] -= 1
+        if not self._flying[version]:
+            del self._flying[version]
+
+    def accept(self, until_s: float) -> Steps:
+        """Lets time pass while check-ins are accepted; see `wait`."""
+        yield from self._pass(until_s, self.held)
+
+    def wait(self, until_s: float) -> Steps:
+        """Lets time pass, up to `until_s` or anything that a protocol may care for."""
+        yield from self._pass(until_s, None)
+
+    def run(self, protocol: Steps) -> None:
+        """Runs a protocol to the end of the run, and what it began to its own end."""
+        self._env.run(self._env.process(self._whole(protocol)))
+
+    def _whole(self, protocol: Steps) -> Steps:
+        self._look_ahead(self._check_ins.begin)
+        yield from protocol
+        self._log_departures(self.held, np.full(self.held.held, self.clock_s))
+        while self._alarms:
+            self.clock_s = max(self.clock_s, self._alarms[0][0])
+            yield from self._ring()
+        if self.stop_reason is None:
+            self.stop_reason, self.ended_s = "days", self.clock_s
         self._accounts.flush()
         self._wait(self.version)
 
-    def _select(self, opened_s: float) -> Steps:
-        """Accepts check-ins until enough phones are held at once, or `minimum` at the time-out."""
-        self._selection.target = self._rules.selected
-        timeout_s = opened_s + self._rules.selection_timeout_s
-        while self.stop_reason is None and self._clock_s < self._end_s:
-            if self._clock_s >= timeout_s:
-                self._selection.target, timeout_s = self._rules.minimum, float("inf")
-            if self._selection.held >= self._selection.target:
-                return
-            yield from self._pass(min(timeout_s, self._end_s), accepting=True)
-
-    def _pass(self, until_s: float, *, accepting: bool) -> Steps:
-        """Lets time pass, up to `until_s`, a phone's leaving, a close, or a full selection."""
-        while self._calendar.known_until_s < self._clock_s + DAY_S:
+    def _look_ahead(self, first: Callable[[], None] = lambda: None) -> None:
+        """Has the windows of at least a day ahead; `first` runs before phones are told of them."""
+        while self._calendar.known_until_s < self.clock_s + DAY_S:
             self._eligibility.add(self._calendar.extend())
-            self._calendar.forget(self._clock_s)
+            self._calendar.forget(self.clock_s)
+            if self._calendar.known_until_s >= DAY_S:
+                first()
             self._phones.find_windows()
-        selection = self._selection
+
+    def _pass(self, until_s: float, selection: Selection | None) -> Steps:
+        """One stretch of time without an event of the server's."""
+        self._look_ahead()
+        alarm_s = self._alarms[0][0] if self._alarms else np.inf
         until_s = min(
-            until_s, self._closes_s, self._calendar.known_until_s, selection.next_departure_s
+            until_s,
+            alarm_s,
+            self._end_s,
+            self._calendar.known_until_s,
+            self.held.next_departure_s,
         )
-        busy_s = max(self._clock_s, self._check_ins.next_s()) + self._stretch_s
-        if self._clock_s < until_s:
-            self._clock_s = self._check_ins.advance(
-                min(until_s, busy_s), self.version, selection if accepting else None
-            )
-        closing = self._closed
-        if closing is not None and self._clock_s >= min(self._closes_s, self._end_s):
-            self._clock_s = self._closes_s
-        gone = selection.depart(self._clock_s)
-        self._log_departures(gone, gone.window_end_s)
-        if closing is not None and self._clock_s >= self._closes_s:
-            yield closing
-        else:
-            yield self._env.timeout(max(self._clock_s - self._env.now, 0.0))
+        if self.clock_s < until_s:
+            until_s = min(until_s, self.clock_s + self._stretch_s)
+            self.clock_s = self._check_ins.advance(until_s, self.version, selection)
+        elif self.clock_s >= self._end_s:
+            self.clock_s = max(self.clock_s, alarm_s if self._alarms else self.clock_s)
+        gone = self.held.depart(self.clock_s)
+        if gone.held:
+            self._log_departures(gone, gone.window_end_s)
+            self._phones.release(gone.phone, gone.window_end_s)
+        yield from self._ring()
 
-    def _configure(self, held: Selection) -> None:
-        """Sends the plan to the phones held and starts the reporting of their round."""
-        configured, batch, used = self._desk.configure(
-            held, self._clock_s, self.version, self._accounts.sessions
-        )
-        self._accounts.participated(held.checked_in_s)
-        self._accounts.write(
-            self._sessions.columns(
-                batch,
-                began_s=held.checked_in_s,
-                version=held.version,
-                checked_in=True,
-                used=used,
-                used_in=self.version + 1,
-            )
-        )
-        if self._max_uploads is not None:
-            sent = self._phones.payloads[held.phone]
-            self._phones.retire(held.phone[sent >= self._max_uploads])
-        self._closes_s = configured.closes_s
-        self._closed = self._env.event()
-        self._env.process(self._report(configured))
+    def _ring(self) -> Steps:
+        """Rings the alarms whose time has come, one after another."""
+        yield self._env.timeout(max(self.clock_s - self._env.now, 0.0))
+        while self._alarms and self._alarms[0][0] <= self.clock_s:
+            event = heapq.heappop(self._alarms)[2]
+            event.succeed()
+            yield event
 
-    def _report(self, configured: Round) -> Steps:
-        """Waits for the round to close, and makes its version."""
-        yield self._env.timeout(max(configured.closes_s - self._env.now, 0.0))
-        self._dropouts += configured.dropouts
-        closed_s = configured.closes_s
-        if configured.abandoned:
-            self.abandoned += 1
-        else:
-            self._step(configured)
-        if self.stop_reason is None:
-            self.stop_reason = self._spent()
-        if self.stop_reason is not None:
-            self.ended_s = closed_s
-        self._progress(closed_s, self.version)
-        closed, self._closed, self._closes_s = self._closed, None, float("inf")
-        if closed is not None:
-            closed.succeed()
-
-    def _step(self, configured: Round) -> None:
-        """Hands the cohort over and waits where the timing of what follows depends on it."""
+    def step(
+        self, uploads: Uploads, weights: tuple[float, ...], closed_s: float, dropouts: Dropouts
+    ) -> None:
+        """Hands a cohort over and waits where the timing of what follows depends on it."""
         self.version += 1
         self.rounds += 1
-        oldest = min(self.version, int(self._phones.base.min(initial=NONE)))
-        told = [d for d in self._dropouts if d.at_s <= configured.closes_s]
-        self._dropouts = [d for d in self._dropouts if d.at_s > configured.closes_s]
+        oldest = min(self.version, int(self._phones.base.min(initial=NONE)), *self._flying)
         self._accounts.flush()
         self._learner.step(
             Cohort(
                 task="train",
                 makes_version=self.version,
-                closed_s=configured.closes_s,
-                uploads=configured.uploads,
-                weights=configured.weights,
+                closed_s=closed_s,
+                uploads=uploads,
+                weights=weights,
                 oldest_version=oldest,
-                dropouts=tuple(sorted(told, key=lambda d: (d.at_s, d.phone))),
+                dropouts=dropouts,
             )
         )
         answers = self._learner.answers
@@ -212,13 +217,43 @@ class Server:
         else:
             outcome = None
             self._wait(self.version - self._lookahead)
+        if outcome is not None and outcome.utility is not None:
+            self._learned(outcome.utility)
         adapted = outcome is not None and "local" in answers
         self._work.begin(self.version, outcome.local if outcome and adapted else None)
         self._work.forget(oldest)
+        reason = None
         if judged and outcome is not None and outcome.stop is not None:
-            self.stop_reason = outcome.stop
+            reason = outcome.stop
         elif self.version == self._stop.versions:
-            self.stop_reason = "versions"
+            reason = "versions"
+        self._closed(closed_s, reason)
+
+    def judge(self, reports: Uploads, version: int, closed_s: float) -> None:
+        """Hands over the reports of phones that scored a version."""
+        self._learner.step(
+            Cohort(
+                task="evaluate",
+                makes_version=version,
+                closed_s=closed_s,
+                uploads=reports,
+                weights=(1.0,) * len(reports),
+                oldest_version=min([version, *self._flying]),
+            )
+        )
+
+    def abandon(self, closed_s: float) -> None:
+        """Takes note of a round that made no version."""
+        self.abandoned += 1
+        self._closed(closed_s, None)
+
+    def _closed(self, closed_s: float, reason: str | None) -> None:
+        """The end of the run, where there is a reason for it."""
+        if self.stop_reason is None:
+            self.stop_reason = reason or self._spent()
+            if self.stop_reason is not None:
+                self.ended_s = closed_s
+        self._progress(closed_s, self.version)
 
     def _wait(self, version: int) -> Outcome | None:
         """Waits for every outcome up to a version, each asked for once and in order."""
@@ -246,26 +281,28 @@ class Server:
 
     def _log_departures(self, gone: Selection, ended_s: Floats) -> None:
         """Logs phones that left before they were configured."""
-        n = len(gone.phone)
+        n = gone.held
         if not n:
             return
         base = self._phones.base[gone.phone].astype(np.int64)
         nothing, no_time = np.zeros(n, dtype=np.int64), np.zeros(n)
+        seconds = ("download_s", "train_s", "upload_s", "paused_s")
+        joules = ("download_j", "train_j", "upload_j", "energy_j", "energy_low_j", "energy_high_j")
         self._accounts.write(
+            self._accounts.reserve(n),
             {
                 "phone": gone.phone,
                 "phone_class": self._class[gone.phone],
-                "task": np.full(n, "train"),
+                "task": np.full(n, gone.task),
                 "shape": np.full(n, "-!"),
                 "version": gone.version,
                 "base": np.where(base == NONE, -1, base),
                 "began_s": gone.checked_in_s,
                 "ended_s": ended_s,
                 "wait_s": ended_s - gone.checked_in_s,
-                **dict.fromkeys(("download_s", "train_s", "upload_s"), no_time),
+                **dict.fromkeys((*seconds, *joules), no_time),
                 **dict.fromkeys(("download_bytes", "upload_bytes", "tokens"), nothing),
-                **dict.fromkeys(("energy_j", "energy_low_j", "energy_high_j"), no_time),
                 "left_phone": np.zeros(n, dtype=bool),
                 "used_in": np.full(n, -1),
-            }
+            },
         )

@@ -5,20 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from gboard_sim import seeds
+from gboard_sim.fleet.asked import Asked
+from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.population import Population
-from gboard_sim.fleet.pricing import DOWNLOAD, TRAIN, UPLOAD, Draws, Priced, price, shapes
+from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Learner
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.records import Flags, Floats, Ints, Task
+from gboard_sim.uploads import StintRows
+
+FORWARD_SHARE = 1.0 / 3.0
+"""Of the operations of training on a token, those of the forward pass: the backward pass has two
+products for each of its (Kaplan et al., 2020, section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sessions of distinct phones that begin their first phase together with their inputs.
+    """Sessions of distinct phones with their inputs.
 
     Attributes:
+        task: What they are asked.
         phone: Phones. Shape [n].
         base: Version that each works from. Shape [n].
         first: First row of the stint. Shape [n].
@@ -27,12 +34,27 @@ class Batch:
         priced: What the sessions come to.
     """
 
+    task: Task
     phone: Ints
     base: Ints
     first: Ints
     last: Ints
     tokens: Ints
     priced: Priced
+
+    def take(self, rows: Ints) -> "Batch":
+        """Some of the sessions."""
+        if len(rows) == len(self.phone) and bool((rows == np.arange(len(rows))).all()):
+            return self
+        return Batch(
+            self.task,
+            self.phone[rows],
+            self.base[rows],
+            self.first[rows],
+            self.last[rows],
+            self.tokens[rows],
+            self.priced.take(rows),
+        )
 
 
 class SessionDesk:
@@ -47,13 +69,17 @@ class SessionDesk:
         *,
         flop_per_token: float,
         seed: int,
+        timeout_s: float = np.inf,
+        next_window: NextWindow | None = None,
     ) -> None:
         self._population = population
         self._phones = phones
         self._work = work
         self._learner = learner
         self._flop_per_token = flop_per_token
-        self._seed = seed
+        self._conditions = Conditions(population, seed)
+        self._timeout_s = timeout_s
+        self._next_window = next_window
 
     def open(
         self,
@@ -63,8 +89,12 @@ class SessionDesk:
         window_end_s: Floats,
         version: int,
         payload_bytes: Ints | None,
+        task: Task = "train",
     ) -> Batch:
         """Prices sessions in which each phone downloads and trains what its cycle still needs.
+
+        With `evaluate` a phone downloads the version whatever it has, and scores its held-out text
+        at the price of a forward pass.
 
         Args:
             phone: Distinct phones. Shape [n].
@@ -72,60 +102,44 @@ class SessionDesk:
             window_end_s: When each stops being eligible. Shape [n].
             version: The version that phones without a cycle download.
             payload_bytes: What each uploads at the end, or None when nobody uploads. Shape [n].
+            task: What they are asked.
         """
-        population, phones = self._population, self._phones
-        downloads = phones.base[phone] == NONE
+        phones, judges = self._phones, task == "evaluate"
+        downloads = (phones.base[phone] == NONE) | judges
         base = np.where(downloads, version, phones.base[phone]).astype(np.int64)
-        trains = ~phones.complete[phone]
+        trains = ~phones.complete[phone] | judges
         wanted = np.zeros(len(phone), dtype=np.int64)
         held = np.full(int(downloads.sum()), -1, dtype=np.int64)
         wanted[downloads] = self._learner.download_bytes(held, version)
-        download_s = wanted / population.down_bytes_per_s[phone]
-        first, last, tokens = self._work.stint(phone, base, start_s + download_s)
-        tokens = np.where(trains, tokens, 0)
         sends = np.full(len(phone), payload_bytes is not None)
-        payload = np.zeros(len(phone), dtype=np.int64) if payload_bytes is None else payload_bytes
-        priced = price(
+        first, last, tokens = (np.zeros(len(phone), dtype=np.int64) for _ in range(3))
+
+        def stint(rows: Ints, at_s: Floats) -> Ints:
+            # Text that has left the cache since the check-in leaves a stint of no tokens.
+            if judges:
+                found = self._work.judged(phone[rows])
+            else:
+                found = self._work.stint(phone[rows], base[rows], at_s)
+            first[rows], last[rows], tokens[rows] = found
+            return tokens[rows]
+
+        asked = Asked(
+            phone=phone,
+            count=phones.sessions[phone].astype(np.int64),
             start_s=start_s,
             window_end_s=window_end_s,
+            gives_up_s=start_s + self._timeout_s if sends.all() else np.full(len(phone), np.inf),
             phases=np.stack([downloads, trains, sends]),
-            duration_s=np.stack(
-                [
-                    download_s,
-                    tokens * self._flop_per_token / population.flop_per_s[phone],
-                    payload / population.up_bytes_per_s[phone],
-                ]
-            ),
             download_bytes=wanted,
-            tokens=tokens,
-            upload_bytes=payload,
-            power_w=population.power_w[:, :, phone],
-            draws=self._draws(phone, trains & (last == first)),
+            upload_bytes=np.zeros_like(wanted) if payload_bytes is None else payload_bytes,
+            stint=stint,
+            flop_per_token=self._flop_per_token * (FORWARD_SHARE if judges else 1.0),
         )
-        return Batch(phone, base, first, last, tokens, priced)
-
-    def _draws(self, phone: Ints, empty: Flags) -> Draws:
-        """What goes wrong, by the phone's own count of sessions.
-
-        Training crashes at once on a cache that has become `empty` since the phone checked in.
-        """
-        count = self._phones.sessions[phone]
-        odds = np.stack(
-            [
-                self._population.failure_share[phone],
-                self._population.crash_share[phone],
-                self._population.failure_share[phone],
-            ]
-        )
-        phase = np.arange(3)[:, None]
-        breaks = seeds.uniforms(self._seed, "failure", phone, count, phase) < odds
-        fraction = seeds.uniforms(self._seed, "failure/when", phone, count, phase)
-        breaks[TRAIN] |= empty
-        fraction[TRAIN] = np.where(empty, 0.0, fraction[TRAIN])
-        return Draws(breaks, fraction)
+        priced = price(asked, self._conditions, self._next_window)
+        return Batch(task, phone, base, first, last, tokens, priced)
 
     def settle(self, batch: Batch, used: Flags, *, keeps: bool, uploads: bool) -> None:
-        """Moves phones on by what came of their sessions.
+        """Moves the cycles of phones on by what came of their sessions.
 
         Args:
             batch: The sessions.
@@ -151,10 +165,45 @@ class SessionDesk:
             phones.complete[phone[kept]] = True
             phones.retrying[phone] = True
         phones.reset(phone[~holds])
-        phones.used[phone] += used
         phones.sessions[phone] += 1
         phones.stints[phone] += priced.trained
-        phones.payloads[phone] += priced.upload_bytes > 0
+
+    def stints(self, batch: Batch) -> StintRows:
+        """What each phone of sessions that are not settled trained: what it kept, and now."""
+        phone, priced = batch.phone, batch.priced
+        judges = batch.task == "evaluate"
+        kept = self._phones.unsent.kept(phone[:0] if judges else phone)
+        new = np.flatnonzero(priced.trained)
+        owner = np.concatenate([kept["owner"], new])
+        order = np.argsort(owner, kind="stable")
+        added = {
+            "phone": phone,
+            "nth": self._phones.stints[phone],
+            "version": batch.base,
+            "first": batch.first,
+            "last": batch.last,
+            "tokens": batch.tokens,
+            "began_s": priced.began_s[TRAIN],
+            "ended_s": priced.began_s[UPLOAD],
+        }
+        column = {
+            name: np.concatenate([kept[name], values[new]])[order] for name, values in added.items()
+        }
+        count = np.bincount(owner, minlength=len(phone))
+        work, works = self._work.places(column["phone"], column["version"])
+        return StintRows(
+            first=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+            phone=column["phone"],
+            nth=column["nth"],
+            version=column["version"],
+            row_first=column["first"],
+            row_last=column["last"],
+            tokens=column["tokens"],
+            began_s=column["began_s"],
+            ended_s=column["ended_s"],
+            work=work,
+            works=works,
+        )
 
     def columns(
         self,
@@ -163,16 +212,25 @@ class SessionDesk:
         began_s: Floats,
         version: Ints,
         checked_in: bool,
-        used: Flags,
-        used_in: int,
+        used_in: Ints | int = -1,
     ) -> dict[str, Any]:
-        """The sessions as columns of `records.Sessions`, but for their numbers."""
-        priced = batch.priced
+        """The sessions as columns of `records.Sessions`, but for their numbers.
+
+        Args:
+            batch: The sessions.
+            began_s: When each checked in, or began without a check-in. Shape [n].
+            version: The server's version then. Shape [n].
+            checked_in: Whether they checked in.
+            used_in: The version that used each upload or report, or -1. Shape [n].
+        """
+        priced, n = batch.priced, len(batch.phone)
+        used_in = np.broadcast_to(np.asarray(used_in, dtype=np.int64), n)
+        trains = batch.task == "train"
         return {
             "phone": batch.phone,
             "phone_class": self._population.phone_class[batch.phone],
-            "task": np.full(len(batch.phone), "train"),
-            "shape": shapes(priced, checked_in, used),
+            "task": np.full(n, batch.task),
+            "shape": shapes(priced, checked_in, used_in >= 0),
             "version": version,
             "base": batch.base,
             "began_s": began_s,
@@ -181,12 +239,16 @@ class SessionDesk:
             "download_s": priced.spent_s[DOWNLOAD],
             "train_s": priced.spent_s[TRAIN],
             "upload_s": priced.spent_s[UPLOAD],
+            "paused_s": priced.paused_s,
             "download_bytes": priced.download_bytes,
             "upload_bytes": priced.upload_bytes,
             "tokens": priced.tokens,
+            "download_j": priced.phase_j[DOWNLOAD],
+            "train_j": priced.phase_j[TRAIN],
+            "upload_j": priced.phase_j[UPLOAD],
             "energy_low_j": priced.energy_j[0],
             "energy_j": priced.energy_j[1],
             "energy_high_j": priced.energy_j[2],
-            "left_phone": priced.upload_bytes > 0,
-            "used_in": np.where(used, used_in, -1),
+            "left_phone": (priced.upload_bytes > 0) & trains,
+            "used_in": used_in if trains else np.full(n, -1),
         }

@@ -7,15 +7,24 @@ import numpy as np
 import simpy
 
 from gboard_sim.fleet.accounts import Accounts, Eligibility
+from gboard_sim.fleet.admission import Admission
+from gboard_sim.fleet.allowance import Allowance
+from gboard_sim.fleet.buffer import Buffer
+from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.check_in import CheckIns
+from gboard_sim.fleet.choice import Chooser
+from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
+from gboard_sim.fleet.flight import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.invariants import Invariants
+from gboard_sim.fleet.pacing import Pacing
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.population import Population
-from gboard_sim.fleet.round import RoundDesk
+from gboard_sim.fleet.rounds import Rounds
 from gboard_sim.fleet.rules import RoundRules, StopRules, Weights, check
 from gboard_sim.fleet.server import Server
 from gboard_sim.fleet.session import SessionDesk
+from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Codec, Learner, Schedule
@@ -36,8 +45,11 @@ class FleetEnd:
         rounds: Cohorts closed with a version.
         abandoned: Rounds that too few uploads reached in time.
         checkins: Check-ins, rejected ones included.
+        evaluations: Versions that phones judged.
         rejected: Check-ins that were turned away. They cost no bytes and no joules here: no
             published figure for a check-in was found.
+        turned_away: Those of them that came when phones were wanted: a bound or a limit of the
+            phone's own kept it away.
         cycles_abandoned: Cycles that started over because their base was too old.
         sessions: Sessions logged.
         participations: Uploads of each phone that became part of a version. Shape [phones].
@@ -45,6 +57,8 @@ class FleetEnd:
         download_bytes: Bytes that reached each phone. Shape [phones].
         upload_bytes: Bytes that left each phone. Shape [phones].
         energy_j: Joules of each phone: low, central, high. Shape [3, phones].
+        first_eligible_s: When each phone was first eligible; infinite where it never was.
+            Shape [phones].
         eligible_by_hour: Mean number of eligible phones in each simulated hour. Shape [hours].
         eligible_by_local_hour: Mean number of eligible phones in each hour of their own day.
             Shape [24].
@@ -56,8 +70,10 @@ class FleetEnd:
     versions: int
     rounds: int
     abandoned: int
+    evaluations: int
     checkins: int
     rejected: int
+    turned_away: int
     cycles_abandoned: int
     sessions: int
     participations: Ints = field(repr=False)
@@ -65,6 +81,7 @@ class FleetEnd:
     download_bytes: Ints = field(repr=False)
     upload_bytes: Ints = field(repr=False)
     energy_j: Floats = field(repr=False)
+    first_eligible_s: Floats = field(repr=False)
     eligible_by_hour: Floats = field(repr=False)
     eligible_by_local_hour: Floats = field(repr=False)
     participants_by_hour: Ints = field(repr=False)
@@ -72,7 +89,7 @@ class FleetEnd:
 
 def simulate(
     population: Population,
-    rules: RoundRules,
+    rules: RoundRules | BufferRules,
     schedule: Schedule,
     codec: Codec,
     learner: Learner,
@@ -85,8 +102,8 @@ def simulate(
     budgets: Mapping[str, float] | None = None,
     evaluate_every: int = 1,
     lookahead: int = 8,
-    max_uploads: int | None = None,
     weights: Weights = "examples",
+    terms: Terms | None = None,
     windows: WindowSource | None = None,
     stretch_s: float = _STRETCH_S,
     log: Callable[[Sessions], None] = lambda _: None,
@@ -96,7 +113,7 @@ def simulate(
 
     Args:
         population: The phones.
-        rules: How a round selects, configures and closes.
+        rules: How a round selects, configures and closes, or how an asynchronous server buffers.
         schedule: When phones upload and how much they train.
         codec: How large an update is.
         learner: The learning half, or a `FakeLearner`.
@@ -108,12 +125,11 @@ def simulate(
         budgets: See `StopRules`.
         evaluate_every: Versions between those at which the learner may ask to stop.
         lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
-        max_uploads: Most payloads of which any byte may leave a phone; a phone that has sent them
-            never checks in again.
         weights: What an upload's weight is.
+        terms: On which phones take part; None takes the defaults.
         windows: Where eligible windows come from; None makes them from the phones' habits.
         stretch_s: Seconds of check-ins worked through together. Never changes a bit.
-        log: Receives every session once, in blocks, as soon as its end is certain.
+        log: Receives every session once, in blocks and in order, as soon as its end is certain.
         progress: Receives the simulated time and the version whenever a round closes.
 
     Raises:
@@ -121,18 +137,22 @@ def simulate(
         InvariantError: The run broke a promise of the simulator.
     """
     typing = learner.typing()
+    terms = terms or Terms()
     stop = StopRules(days, versions, budgets, evaluate_every)
     first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
     check(
         population,
         typing,
         rules,
+        terms.pace,
         stop,
         download_bytes=np.full(population.phones, first_download[0]),
         payload_bytes=codec.payload_bytes(parameters) if codec.size == "fixed" else 1,
         flop_per_token=flop_per_token,
     )
-    invariants = Invariants(population.phones, rules.goal, max_uploads)
+    phones_n = population.phones
+    buffered = isinstance(rules, BufferRules)
+    invariants = Invariants(phones_n, rules.goal, terms.admission, exact=buffered)
 
     def watched(block: Sessions) -> None:
         invariants.see(block)
@@ -140,23 +160,26 @@ def simulate(
 
     source = HabitWindows(population, seed) if windows is None else windows
     hours = int(np.ceil(days * DAY_S / HOUR_S))
-    calendar = Calendar(source, population.phones)
+    calendar = Calendar(source, phones_n)
     eligibility = Eligibility(hours, population.utc_offset_s)
-    accounts = Accounts(watched, population.phones, hours)
-    phones = Phones(population.phones, calendar, seed, rules.retry_s[1])
+    accounts = Accounts(watched, phones_n, hours)
+    spending = Allowance(terms.allowance, phones_n, population.utc_offset_s)
+    admitted = Admission(terms.admission, phones_n, spending)
+    phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1])
     work = Work(schedule, typing, population.phone_class)
-    desk = SessionDesk(population, phones, work, learner, flop_per_token=flop_per_token, seed=seed)
-    rounds = RoundDesk(
-        phones=phones,
-        phone_class=population.phone_class,
-        desk=desk,
-        work=work,
-        learner=learner,
-        codec=codec,
-        rules=rules,
-        parameters=parameters,
-        keeps=schedule.keeps_unsent,
-        weights=weights,
+    pacing = Pacing(
+        terms.pace, wanted=rules.selected, phones=phones_n, eligible=eligibility.at, seed=seed
+    )
+    chooser = Chooser(terms.choice, phones_n, seed)
+    desk = SessionDesk(
+        population,
+        phones,
+        work,
+        learner,
+        flop_per_token=flop_per_token,
+        seed=seed,
+        timeout_s=terms.session_timeout_s,
+        next_window=calendar.next_available if terms.pauses else None,
     )
     check_ins = CheckIns(
         phones=phones,
@@ -164,45 +187,65 @@ def simulate(
         work=work,
         schedule=schedule,
         accounts=accounts,
-        retry_s=rules.retry_s,
-        seed=seed,
+        admission=admitted,
+        pacing=pacing,
     )
-    env = simpy.Environment()
+    flights = FlightDesk(
+        phones=phones,
+        desk=desk,
+        learner=learner,
+        codec=codec,
+        accounts=accounts,
+        admission=admitted,
+        allowance=spending,
+        parameters=parameters,
+        keeps=schedule.keeps_unsent,
+        weights=weights,
+    )
     server = Server(
-        env=env,
+        env=simpy.Environment(),
         phones=phones,
         calendar=calendar,
         eligibility=eligibility,
         check_ins=check_ins,
-        sessions=desk,
-        desk=rounds,
         work=work,
         learner=learner,
         accounts=accounts,
-        rules=rules,
         stop=stop,
         phone_class=population.phone_class,
-        max_uploads=max_uploads,
         lookahead=lookahead,
         stretch_s=stretch_s,
         progress=progress,
+        learned=chooser.learned,
     )
-    env.run(env.process(server.run()))
+    judging = None
+    if terms.evaluation is not None:
+        judging = FederatedEvaluation(server, flights, terms.evaluation)
+    if isinstance(rules, BufferRules):
+        protocol = Buffer(server=server, desk=flights, rules=rules, evaluation=judging).run()
+    else:
+        protocol = Rounds(
+            server=server, desk=flights, rules=rules, chooser=chooser, evaluation=judging
+        ).run()
+    server.run(protocol)
     end = FleetEnd(
         stop_reason=server.stop_reason or "days",
         ended_s=server.ended_s,
         versions=server.version,
         rounds=server.rounds,
         abandoned=server.abandoned,
+        evaluations=judging.rounds if judging else 0,
         checkins=accounts.checkins,
         rejected=accounts.rejected,
+        turned_away=admitted.turned_away,
         cycles_abandoned=accounts.cycles_abandoned,
         sessions=accounts.sessions,
-        participations=phones.used.astype(np.int64),
-        payloads=phones.payloads.astype(np.int64),
+        participations=admitted.used.astype(np.int64),
+        payloads=admitted.payloads.astype(np.int64),
         download_bytes=accounts.download_bytes,
         upload_bytes=accounts.upload_bytes,
         energy_j=accounts.energy_j,
+        first_eligible_s=eligibility.first_s(server.ended_s),
         eligible_by_hour=eligibility.by_hour(),
         eligible_by_local_hour=eligibility.by_local_hour(server.ended_s),
         participants_by_hour=accounts.participants,

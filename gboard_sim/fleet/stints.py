@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Flags, Floats, Ints, LocalWork, Stint
+from gboard_sim.records import Floats, Ints
 
 _NONE = -1
 _COMPACT_ABOVE = 65_536  # rows below which compaction is not worth a pass (assumed)
@@ -54,30 +54,29 @@ class StintLog:
         """Forgets all that these phones have kept."""
         self._newest[phone] = _NONE
 
-    def some(self, phone: Ints) -> Flags:
-        """Which phones have kept anything. Shape [n]."""
-        found: Flags = self._newest[phone] != _NONE
-        return found
-
-    def kept(self, phone: int, work: dict[int, tuple[LocalWork, ...]], kind: int) -> list[Stint]:
-        """The stints that a phone has kept, oldest first.
+    def kept(self, phone: Ints) -> dict[str, npt.NDArray[Any]]:
+        """The stints that some phones have kept.
 
         Args:
-            phone: The phone.
-            work: The local work of each class, by version.
-            kind: The phone's class.
+            phone: Distinct phones. Shape [n].
+
+        Returns:
+            Columns of one row per stint: `owner`, a place in `phone`, with a phone's stints oldest
+            first and phones in the order given, and those of `append`.
         """
-        found = []
-        row = int(self._newest[phone])
-        while row != _NONE:
-            nth, version, first, last, tokens, previous = (
-                int(self._columns[name][row]) for name in _INTEGERS[1:]
-            )
-            began_s, ended_s = (float(self._columns[name][row]) for name in _TIMES)
-            local = work[version][kind]
-            found.append(Stint(phone, nth, version, local, (first, last), tokens, began_s, ended_s))
-            row = previous
-        return found[::-1]
+        owners, rows = [], []
+        owner, row = np.arange(len(phone)), self._newest[phone]
+        while len(row):
+            owner, row = owner[row != _NONE], row[row != _NONE]
+            owners.append(owner)
+            rows.append(row)
+            row = self._columns["previous"][row]
+        owner = np.concatenate([*owners[::-1], np.zeros(0, dtype=np.int64)])
+        row = np.concatenate([*rows[::-1], np.zeros(0, dtype=np.int64)])
+        order = np.argsort(owner, kind="stable")
+        owner, row = owner[order], row[order]
+        columns = {name: self._columns[name][row] for name in (*_INTEGERS[:-1], *_TIMES)}
+        return {"owner": owner, **columns}
 
     def _reserve(self, rows: int) -> None:
         """Room for at least `rows` rows, doubling so that growth costs a constant per row."""

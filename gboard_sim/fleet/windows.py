@@ -1,11 +1,12 @@
 """The calendar of eligible windows: generated a day at a time, looked up by binary search."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from gboard_sim.fleet.intervals import Intervals
+from gboard_sim.fleet.intervals import TICKS_PER_S, Intervals
 from gboard_sim.records import Floats, Ints
 
 
@@ -44,20 +45,71 @@ class FixedWindows:
         return self._windows
 
 
+_FEW = 64  # queries for which one search of everything costs less than many small steps (measured)
+
+
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One generated day; windows of phone p are rows `first[p]:first[p + 1]`."""
+    """One generated day in ticks since its origin, 12 bytes a window, sorted by phone and end.
+
+    Attributes:
+        origin_s: Where its time begins.
+        last_s: When its last window ends.
+        shift: Bits of a key below the phone's.
+        key: Phone and end of each window in one number, and a last key above all. Shape [n + 1].
+        start: Start of each window. Shape [n + 1].
+        first: Rows of phone p are `first[p]:first[p + 1]`. Shape [phones + 1].
+        halvings: Steps in which a search among one phone's windows ends.
+    """
 
     origin_s: float
-    span_s: float
-    first: Ints
-    start_s: Floats
-    end_s: Floats
-    end_key: Floats
+    last_s: float
+    shift: int
+    key: Ints
+    start: npt.NDArray[np.unsignedinteger[Any]]
+    first: npt.NDArray[np.int32]
+    halvings: int
+
+    @classmethod
+    def of(cls, found: Intervals, origin_s: float, phones: int) -> "_Block":
+        """The windows of a day, in seconds since `origin_s`."""
+        last_s = float(found.end_s.max(initial=0.0))
+        shift = int(last_s * TICKS_PER_S).bit_length()
+        key = np.full(len(found) + 1, np.iinfo(np.int64).max)
+        np.left_shift(found.phone, shift, out=key[:-1])
+        key[:-1] += (found.end_s * TICKS_PER_S).astype(np.int64)
+        small: Any = np.uint32 if shift <= 32 else np.uint64
+        start = np.zeros(len(found) + 1, dtype=small)
+        start[:-1] = found.start_s * TICKS_PER_S
+        count = np.bincount(found.phone, minlength=phones)
+        first = np.zeros(phones + 1, dtype=np.int32)
+        np.cumsum(count, out=first[1:])
+        most = int(count.max(initial=0)).bit_length()
+        return cls(origin_s, origin_s + last_s, shift, key, start, first, most)
+
+    def rows(self, phone: Ints, at_s: Floats) -> Ints:
+        """The first window of each phone that ends after a time, or a row of the next phone."""
+        # A window is over when its end, a whole tick, is not above the time's floor.
+        since = np.maximum((at_s - self.origin_s) * TICKS_PER_S, 0.0)
+        since = np.minimum(since, (1 << self.shift) - 1).astype(np.int64)
+        wanted = (phone << self.shift) + since
+        if len(phone) < _FEW:
+            return self.key.searchsorted(wanted, side="right")
+        low, high = self.first.take(phone), self.first.take(phone + 1)
+        for _ in range(self.halvings):
+            middle = (low + high) >> 1
+            over = self.key.take(middle) <= wanted
+            low, high = np.where(over, middle + 1, low), np.where(over, high, middle)
+        return low.astype(np.int64)
 
 
 class Calendar:
-    """Eligible windows of all phones in the days generated so far."""
+    """Eligible windows of all phones in the days generated so far.
+
+    Args:
+        source: Where windows come from. Their times are whole ticks, see `intervals`.
+        phones: Phones of the fleet.
+    """
 
     def __init__(self, source: WindowSource, phones: int) -> None:
         self._source = source
@@ -75,20 +127,8 @@ class Calendar:
         origin_s = self._source.begins_s(self._next_day)
         found = self._source.day(self._next_day)
         self._next_day += 1
-        span_s = float(2.0 ** np.ceil(np.log2(float(found.end_s.max(initial=0.0)) + 2.0)))
-        first = np.searchsorted(found.phone, np.arange(self._phones + 1))
-        windows = Intervals(found.phone, found.start_s + origin_s, found.end_s + origin_s)
-        self._blocks.append(
-            _Block(
-                origin_s,
-                span_s,
-                first,
-                windows.start_s,
-                windows.end_s,
-                found.phone * span_s + found.end_s,
-            )
-        )
-        return windows
+        self._blocks.append(_Block.of(found, origin_s, self._phones))
+        return Intervals(found.phone, found.start_s + origin_s, found.end_s + origin_s)
 
     def next_available(self, phone: Ints, at_s: Floats) -> tuple[Floats, Floats]:
         """From when, and until when, each phone is next eligible at or after a time of its own.
@@ -103,21 +143,21 @@ class Calendar:
         """
         start_s = np.full(len(phone), np.inf)
         end_s = np.full(len(phone), np.inf)
-        open_ = np.arange(len(phone))
+        open_, who, when_s = np.arange(len(phone)), phone, at_s
         for block in self._blocks:
             if not len(open_):
                 break
-            who = phone[open_]
-            since_s = np.clip(at_s[open_] - block.origin_s, -1.0, block.span_s - 0.5)
-            row = np.searchsorted(block.end_key, who * block.span_s + since_s, side="right")
-            row = np.maximum(row, block.first[who])
-            found = row < block.first[who + 1]
+            row = block.rows(who, when_s)
+            key = block.key.take(row)
+            found = key >> block.shift == who
             hit, row = open_[found], row[found]
-            start_s[hit] = np.maximum(block.start_s[row], at_s[hit])
-            end_s[hit] = block.end_s[row]
-            open_ = open_[~found]
-        return start_s, end_s
+            start_s[hit] = block.start.take(row) / TICKS_PER_S + block.origin_s
+            end = key[found] & ((1 << block.shift) - 1)
+            end_s[hit] = end / TICKS_PER_S + block.origin_s
+            rest = ~found
+            open_, who, when_s = open_[rest], who[rest], when_s[rest]
+        return np.maximum(start_s, at_s), end_s
 
     def forget(self, before_s: float) -> None:
         """Drops generated days whose last window has ended."""
-        self._blocks = [b for b in self._blocks if b.end_s.max(initial=-np.inf) > before_s]
+        self._blocks = [block for block in self._blocks if block.last_s > before_s]

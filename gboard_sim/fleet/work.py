@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gboard_sim.protocols import Schedule
-from gboard_sim.records import Floats, Ints, LocalWork, Typing
+from gboard_sim.protocols import Schedule, Typed
+from gboard_sim.records import Flags, Floats, Ints, LocalWork
 
 _NO_CAP = np.iinfo(np.int64).max
 _EPOCHS, _STEPS, _BATCH, _CAP = range(4)
@@ -12,7 +12,7 @@ _EPOCHS, _STEPS, _BATCH, _CAP = range(4)
 class Work:
     """The local work of cycles by the version that they start from."""
 
-    def __init__(self, schedule: Schedule, typing: Typing, phone_class: Ints) -> None:
+    def __init__(self, schedule: Schedule, typing: Typed, phone_class: Ints) -> None:
         self.plans: dict[int, tuple[LocalWork, ...]] = {}
         self._schedule = schedule
         self._typing = typing
@@ -39,10 +39,28 @@ class Work:
         for version in [v for v in self.plans if v < before]:
             del self.plans[version]
 
-    def has_text(self, phone: Ints, at_s: Floats) -> np.ndarray:
-        """Whether each phone's cache holds anything. Shape [n]."""
+    def has_text(self, phone: Ints, at_s: Floats, least: int) -> Flags:
+        """Whether each phone's cache holds at least that many messages. Shape [n]."""
         first, last = self._typing.cached(phone, at_s, _NO_CAP)
-        return last > first
+        enough: Flags = last - first >= least
+        return enough
+
+    def judged(self, phone: Ints) -> tuple[Ints, Ints, Ints]:
+        """First row, last-plus-one row and tokens of each phone's held-out text. Shape [n] each.
+
+        Those rows are not rows of `Typing`, which never sees them: both are 0.
+        """
+        none = np.zeros(len(phone), dtype=np.int64)
+        return none, none, self._typing.held_out_tokens(phone)
+
+    def places(self, phone: Ints, base: Ints) -> tuple[Ints, tuple[LocalWork, ...]]:
+        """The local work of some phones' cycles, as places in a list of different ones."""
+        kinds = self._table.shape[1]
+        pairs, place = np.unique(base * kinds + self._class[phone], return_inverse=True)
+        works = tuple(self.plans[int(pair) // kinds][int(pair) % kinds] for pair in pairs)
+        different = tuple(dict.fromkeys(works))
+        joined = np.array([different.index(work) for work in works], dtype=np.int64)
+        return joined[place], different
 
     def stint(self, phone: Ints, base: Ints, at_s: Floats) -> tuple[Ints, Ints, Ints]:
         """The rows and tokens of stints that begin now.

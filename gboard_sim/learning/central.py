@@ -142,6 +142,7 @@ class CentralClosing:
     """
 
     sessions = 0
+    utility = None
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """A cohort on its way to becoming a version: its updates summed in a fixed order, then one step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import isnan
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +47,11 @@ class Closing(Protocol):
     @property
     def loss(self) -> float:
         """Mean training loss per token."""
+        ...
+
+    @property
+    def utility(self) -> Mapping[int, float] | None:
+        """What a utility selector scores the cohort's phones by; None where none was trained."""
         ...
 
     def ready(self, published: int) -> bool:
@@ -107,6 +113,7 @@ class Averaging:
         self._optimizer = optimizer
         self._learning_rate = learning_rate
         self._loss = 0.0
+        self._losses: list[float] = []
         self._total: npt.NDArray[np.float64] | None = None
         self._at_once = chunks * CHUNK
         self._waiting = list(enumerate(_jobs(cohort, self._at_once)))
@@ -145,6 +152,7 @@ class Averaging:
                     self._total += due.total
                 self._loss += due.loss * due.tokens
                 self.tokens += due.tokens
+                self._losses += due.losses
             self._added += 1
 
     @property
@@ -166,6 +174,20 @@ class Averaging:
     def loss(self) -> float:
         """Mean training loss per token."""
         return self._loss / max(self.tokens, 1)
+
+    @property
+    def utility(self) -> Mapping[int, float]:
+        """Oort's statistical utility (Lai et al., OSDI 2021, equation 2) of each phone.
+
+        That is |B| sqrt(mean over B of loss^2) for the messages B in its cache. Here every message
+        counts with the mean loss per token of the phone's last stint: a lower bound, since a root
+        mean square is no less than a mean.
+        """
+        return {
+            upload.phone: 0.0 if isnan(loss) else (last.rows[1] - last.rows[0]) * loss
+            for upload, loss in zip(self.cohort.uploads, self._losses, strict=True)
+            for last in upload.stints[-1:]
+        }
 
     def take_mean(self) -> npt.NDArray[np.float64]:
         """The weighted mean update, once: its memory is the caller's. Shape [P]."""

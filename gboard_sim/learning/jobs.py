@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError, InvariantError
+from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
@@ -26,11 +27,13 @@ class ChunkSum:
         total: Sum over uploads of weight times update, in float64. Shape [P].
         loss: Mean training loss per token.
         tokens: Tokens trained on.
+        losses: Mean training loss per token of each upload's last stint, NaN where there was none.
     """
 
     total: npt.NDArray[np.float64]
     loss: float
     tokens: int
+    losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Stretched:
     tokens: int
 
 
-Result = tuple[ChunkSum, ...] | Stretched | Scored | Measure
+Result = tuple[ChunkSum, ...] | Stretched | Scored | Tally | Measure
 
 
 class Job(Protocol):
@@ -95,7 +98,7 @@ class TrainChunks:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
-        loss, tokens = 0.0, 0
+        loss, tokens, losses = 0.0, 0, []
         for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
             update, upload_loss, upload_tokens = next(trained)
             received, size = workshop.codec.transmit(update)
@@ -107,7 +110,8 @@ class TrainChunks:
             total.add(received, weight)
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens)
+            losses.append(upload_loss)
+        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
+from gboard_sim.learning.evaluation.held_out import HeldOutText, Reporting
+from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
 from gboard_sim.learning.learner_state import LearnerState, Totals
@@ -61,9 +63,12 @@ class FederatedLearner:
         checkpoint_every: Versions between checkpoints; 0 for none.
         checkpoint: Called with the state of every version that is due, once it is settled.
         state: Where to start.
+        held_out: What phones judge versions on; None where they never do.
+        tells_utility: Whether outcomes say what a utility selector scores phones by.
 
     Attributes:
-        answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured.
+        answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
+            `utility` where it is told.
         recall_at_3: Of the newest validation evaluation; None before the first.
         waited_s: Wall seconds spent in here, waiting for workers or adding up.
     """
@@ -85,8 +90,12 @@ class FederatedLearner:
         checkpoint_every: int,
         checkpoint: Callable[[LearnerState], None],
         state: LearnerState,
+        held_out: HeldOutText | None = None,
+        tells_utility: bool = False,
     ) -> None:
         answers: set[Answer] = set()
+        if tells_utility:
+            answers.add("utility")
         if stop_rules.any:
             answers.add("stop")
         if codec_is_measured:
@@ -104,11 +113,13 @@ class FederatedLearner:
         self._journal = journal
         self._checkpoint_every = checkpoint_every
         self._checkpoint = checkpoint
+        self._held_out = held_out
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
         self._closings: deque[Closing] = deque()
         self._scorings: dict[int, Scoring] = {}
+        self._reports: deque[Reporting] = deque()
         self._made: dict[int, _Made] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._measures: dict[int, Measure] = {}
@@ -149,11 +160,18 @@ class FederatedLearner:
         return measure
 
     def step(self, cohort: Cohort) -> None:
-        """Take a closed cohort; its version is made in the background."""
+        """Take a closed cohort; its version is made, or judged, in the background."""
         newest = self._closings[-1].cohort.makes_version if self._closings else self._published
-        if cohort.makes_version != newest + 1:
+        if cohort.task == "evaluate":
+            if self._held_out is None or cohort.makes_version > newest:
+                raise InvariantError(f"phones cannot judge version {cohort.makes_version}")
+            self._reports.append(self._held_out.reporting(cohort, newest))
+        elif cohort.makes_version != newest + 1:
             raise InvariantError(f"version {cohort.makes_version} does not follow {newest}")
-        self._closings.append(self._close(cohort))
+        else:
+            if self._held_out is not None:
+                self._held_out.used(cohort)
+            self._closings.append(self._close(cohort))
         self._pump(waiting=False)
 
     def outcome(self, version: int) -> Outcome:
@@ -167,7 +185,7 @@ class FederatedLearner:
         while self._closings:
             self._pump(waiting=True)
         last = self._published
-        while self._settled < last:
+        while self._settled < last or self._reports:
             self._pump(waiting=True)
         if last % self._evaluate_every:  # settled before anyone knew that it was the last
             scoring = self._validation(last)
@@ -214,12 +232,20 @@ class FederatedLearner:
                 number, job = scoring[1].start()
                 self._pool.start(("score", scoring[0], number), job)
                 continue
+            elif reports := next((r for r in self._reports if self._reports_can(r)), None):
+                part, tallying = reports.start()
+                self._pool.start(("report", reports.number, part), tallying)
+                continue
             elif found := next((c for c in self._closings if c.ready(self._published)), None):
                 closing = found
             else:
                 return
             number, training = closing.start(self._state)
             self._pool.start(("train", closing.cohort.makes_version, number), training)
+
+    def _reports_can(self, reports: Reporting) -> bool:
+        """Whether there is a part to start, of a version that exists."""
+        return reports.pending and reports.version <= self._published
 
     def _accept(self, kind: str, at: int, number: int, result: Result) -> None:
         """Take in what a worker answered."""
@@ -229,6 +255,8 @@ class FederatedLearner:
                 waiting.add(number, result)
             case "score", Scored():
                 self._scorings[at].add(number, result)
+            case "report", Tally():
+                next(r for r in self._reports if r.number == at).add(number, result)
             case "measure", Measure():
                 self._measures[at] = result
 
@@ -257,6 +285,7 @@ class FederatedLearner:
         outcome = Outcome(
             version=version,
             metrics={"loss": closing.loss},
+            utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),
         )
         self._made[version] = _Made(outcome, self._state, closing, norm)
@@ -264,8 +293,11 @@ class FederatedLearner:
             self._scorings[version] = self._validation(version)
 
     def _settle(self) -> None:
-        """Enter every version whose figures are all there, in order, and save what is due."""
-        while (version := self._settled + 1) in self._made:
+        """Enter every version whose figures are all there, in order, and save what is due.
+
+        What phones reported is entered between the versions between which it was handed over.
+        """
+        while self._reported() and (version := self._settled + 1) in self._made:
             scoring = self._scorings.get(version)
             if scoring is not None and not scoring.complete:
                 return
@@ -294,3 +326,11 @@ class FederatedLearner:
             self._settled = version
             if version and self._checkpoint_every and version % self._checkpoint_every == 0:
                 self._checkpoint(replace(state, stopping=self._stopping))
+
+    def _reported(self) -> bool:
+        """Enter what phones reported after the newest entered version; whether that is all."""
+        while self._reports and self._reports[0].after == self._settled:
+            if not self._reports[0].complete:
+                return False
+            self._journal.rows("evaluations", self._reports.popleft().rows())
+        return True

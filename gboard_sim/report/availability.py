@@ -3,15 +3,12 @@
 import math
 from functools import partial
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
-from matplotlib.ticker import FixedLocator
 
 from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, FleetFacts
-from gboard_sim.report.drawing import POINTS, from_zero, series, upright
+from gboard_sim.report.drawing import by_clock, by_hour, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, STONE
 
@@ -63,25 +60,11 @@ def _mean(values: Floats) -> float:
 
 def _by_clock(figure: FigureBase, fleet: FleetFacts) -> None:
     (axes,) = upright(figure, ["phones eligible, % of the fleet"], "hour on the phone's clock")
-    percent = 100 * fleet.eligible_by_local_hour / fleet.phones
-    axes.bar(np.arange(24) + 0.5, percent, width=0.86, color=BLUE.light)
-    axes.set_xlim(0, 24)
-    axes.xaxis.set_major_locator(FixedLocator([0, 6, 12, 18, 24]))
+    by_clock(axes, 100 * fleet.eligible_by_local_hour / fleet.phones, BLUE.light)
 
 
 def _over_run(figure: FigureBase, eligible: Floats, configured: Floats) -> None:
     titles = ["phones eligible", "sessions configured in each hour"]
     top, bottom = upright(figure, titles, "simulated days")
-    _hours(top, eligible, BLUE.light)
-    _hours(bottom, configured, STONE.light)
-
-
-def _hours(axes: Axes, values: Floats, color: str) -> None:
-    """Values of successive hours, as steps while they can be told apart."""
-    edges = np.arange(len(values) + 1) / 24
-    if 0 < len(values) <= POINTS:
-        axes.stairs(values, edges, fill=True, color=color, linewidth=0)
-    else:
-        series(axes, edges[:-1], values, color)
-    axes.set_xlim(0, max(edges[-1], 1 / 24))
-    from_zero(axes)
+    by_hour(top, eligible, BLUE.light)
+    by_hour(bottom, configured, STONE.light)

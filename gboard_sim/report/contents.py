@@ -1,6 +1,6 @@
 """What a report is made of: a run directory, read once and checked for what the page needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gboard_sim import purposes
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.records import Floats, Ints
+from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.report.session_log import SessionLog
 from gboard_sim.runlog import RunDirectory
 from gboard_sim.tables import SCHEMAS
 from gboard_sim.units import BYTES_PER_MB, DAY_S
@@ -28,6 +30,13 @@ class FleetFacts:
         phones_by_class: Phones of each. Shape [classes].
         participations: Uploads that became part of a version, ascending. Shape [values].
         phones_by_participations: Phones with that many. Shape [values].
+        participants_by_local_hour: Mean number of sessions configured in an hour of the phones' own
+            day, or None where it was not kept. Shape [24].
+        never_eligible_by_class: Phones of each class that were never eligible, or None where that
+            was not kept. Shape [classes].
+        first_use_wait_h: Whole hours from a phone's first eligibility to its first used upload,
+            ascending; None where that was not kept. Shape [values].
+        phones_by_first_use_wait: Phones that waited so long. Shape [values].
     """
 
     eligible_by_hour: Floats
@@ -37,6 +46,10 @@ class FleetFacts:
     phones_by_class: Ints
     participations: Ints
     phones_by_participations: Ints
+    participants_by_local_hour: Floats | None = None
+    never_eligible_by_class: Ints | None = None
+    first_use_wait_h: Ints | None = None
+    phones_by_first_use_wait: Ints | None = None
 
     @property
     def phones(self) -> int:
@@ -52,23 +65,44 @@ class FleetFacts:
             TypeError: A value is of another type.
             ValueError: A value does not fit the others.
         """
-        counts = sorted((int(key), int(n)) for key, n in found["participations"].items())
+        uploads, phones = _counts(found["participations"])
+        waits = found.get("first_use_wait_h")
+        waited_h, waited = (None, None) if waits is None else _counts(waits)
+        local = found.get("participants_by_local_hour")
+        never = found.get("never_eligible_by_class")
         facts = cls(
             eligible_by_hour=np.asarray(found["eligible_by_hour"], dtype=np.float64),
             eligible_by_local_hour=np.asarray(found["eligible_by_local_hour"], dtype=np.float64),
             participants_by_hour=np.asarray(found["participants_by_hour"], dtype=np.float64),
             classes=tuple(str(name) for name in found["classes"]),
             phones_by_class=np.asarray(found["phones_by_class"], dtype=np.int64),
-            participations=np.array([key for key, _ in counts], dtype=np.int64),
-            phones_by_participations=np.array([n for _, n in counts], dtype=np.int64),
+            participations=uploads,
+            phones_by_participations=phones,
+            participants_by_local_hour=None if local is None else np.asarray(local, np.float64),
+            never_eligible_by_class=None if never is None else np.asarray(never, np.int64),
+            first_use_wait_h=waited_h,
+            phones_by_first_use_wait=waited,
         )
-        if len(facts.eligible_by_local_hour) != 24:
-            raise ValueError("eligible_by_local_hour must have 24 numbers")
+        for hours in (facts.eligible_by_local_hour, facts.participants_by_local_hour):
+            if hours is not None and len(hours) != 24:
+                raise ValueError("eligible_by_ and participants_by_local_hour must have 24 numbers")
+        never = facts.never_eligible_by_class
+        if never is not None and (
+            never.shape != facts.phones_by_class.shape or np.any(never > facts.phones_by_class)
+        ):
+            raise ValueError("never_eligible_by_class must have a part of each of phones_by_class")
         if len(facts.eligible_by_hour) != len(facts.participants_by_hour):
             raise ValueError("eligible_by_hour and participants_by_hour must be equally long")
         if len(facts.classes) != len(facts.phones_by_class) or facts.phones <= 0:
             raise ValueError("phones_by_class must have one count for each of classes, not all 0")
         return facts
+
+
+def _counts(found: Mapping[str, Any]) -> tuple[Ints, Ints]:
+    """The keys, ascending, and the counts of an object such as `{"0": 5, "3": 1}`."""
+    pairs = sorted((int(key), int(n)) for key, n in found.items())
+    keys, counts = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return keys, counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +125,7 @@ class Contents:
     summary: Mapping[str, Any]
     ledger: Mapping[str, Any] | None
     fleet: FleetFacts
-    sessions: pa.Table
+    sessions: SessionLog
     versions: pa.Table
     evaluations: pa.Table
 
@@ -124,7 +158,7 @@ class Contents:
                 _object(directory, "ledger.json") if (directory / "ledger.json").is_file() else None
             ),
             fleet=fleet,
-            sessions=_table(directory, "sessions"),
+            sessions=_sessions(directory),
             versions=made,
             evaluations=_table(directory, "evaluations"),
         )
@@ -154,6 +188,25 @@ class Contents:
         mb: Floats = total / self.fleet.phones / BYTES_PER_MB
         return np.where(np.isnan(days), np.nan, mb)
 
+    def used(self) -> Flags:
+        """Which sessions' uploads became part of a version. Shape [sessions]."""
+        trained = pc.equal(self.sessions["task"], "train")
+        used = pc.and_(trained, pc.greater_equal(self.sessions["used_in"], 0))
+        mask: Flags = used.to_numpy().astype(np.bool_)
+        return mask
+
+    def by_row(self, rule: Callable[[str, str], int]) -> npt.NDArray[Any]:
+        """What a rule of task and shape says of each session. Shape [sessions]."""
+        return purposes.by_row(self.sessions["task"], self.sessions["shape"], rule)
+
+    def phones_by_class_with(self, mask: Flags) -> Ints:
+        """Different phones of each class that have any of some sessions. Shape [classes]."""
+        phone = self.sessions["phone"].to_numpy()[mask]
+        class_of = np.full(int(phone.max(initial=-1)) + 1, -1)
+        class_of[phone] = self.sessions["phone_class"].to_numpy()[mask]
+        phones: Ints = np.bincount(class_of[class_of >= 0], minlength=len(self.fleet.classes))
+        return phones
+
     def sums_by_class(self, column: str) -> Floats:
         """A column of the sessions, summed over each phone class. Shape [classes]."""
         sums: Floats = np.bincount(
@@ -177,7 +230,7 @@ class Contents:
         return float(value)
 
 
-def numbers(table: pa.Table, column: str) -> Floats:
+def numbers(table: pa.Table | SessionLog, column: str) -> Floats:
     """A numeric column as float64, null as NaN. Shape [rows]."""
     found: npt.NDArray[Any] = table[column].to_numpy()
     return found.astype(np.float64)
@@ -190,12 +243,21 @@ def _object(directory: RunDirectory, name: str) -> Mapping[str, Any]:
     return found
 
 
+def _sessions(directory: RunDirectory) -> SessionLog:
+    _check(directory, "sessions")
+    return SessionLog(directory)
+
+
 def _table(directory: RunDirectory, name: str) -> pa.Table:
     """A table of the run with the columns that it should have."""
-    table, schema = directory.table(name), SCHEMAS[name]
-    if not table.schema.equals(schema):
+    _check(directory, name)
+    return directory.table(name)
+
+
+def _check(directory: RunDirectory, name: str) -> None:
+    schema = SCHEMAS[name]
+    if not directory.schema(name).equals(schema):
         raise RunDirectoryError(
             f"{directory / name}.parquet: its columns are not those of this version: "
             f"{', '.join(schema.names)}"
         )
-    return table

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from gboard_sim.records import Floats
+from gboard_sim.report import quantity
 from gboard_sim.report.palette import MUTED, PAPER, RULE, TEXT
 
 FONT = "DejaVu Sans"
@@ -52,6 +53,9 @@ STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",
 }
 """Matplotlib's settings, over its defaults."""
+
+BINS = 48
+"""Bars of a histogram (assumed: narrower ones say no more at a panel's size)."""
 
 POINTS = 300
 """Points up to which a series is drawn whole; a longer one becomes a median and a range."""
@@ -126,6 +130,71 @@ def points(axes: Axes, x: Floats, y: Floats, color: str) -> None:
         axes.plot(x, y, color=color, linestyle="", marker="o", markersize=4.5, markeredgewidth=0)
     else:
         series(axes, x, y, color)
+
+
+def by_clock(axes: Axes, values: Floats, color: str) -> None:
+    """A value for each hour of a day. Shape [24]."""
+    axes.bar(np.arange(24) + 0.5, values, width=0.86, color=color)
+    axes.set_xlim(0, 24)
+    axes.xaxis.set_major_locator(FixedLocator([0, 6, 12, 18, 24]))
+
+
+def by_hour(axes: Axes, values: Floats, color: str) -> None:
+    """Values of successive hours over the simulated days, as steps while they can be told apart."""
+    edges = np.arange(len(values) + 1) / 24
+    if 0 < len(values) <= POINTS:
+        axes.stairs(values, edges, fill=True, color=color, linewidth=0)
+    else:
+        series(axes, edges[:-1], values, color)
+    axes.set_xlim(0, max(edges[-1], 1 / 24))
+    from_zero(axes)
+
+
+def histogram(axes: Axes, seconds: Floats, marks: Mapping[str, float], color: str) -> None:
+    """How often each duration was: bars up to a little beyond the last mark, the marks as lines.
+
+    Args:
+        axes: Their label of what runs from left to right gets its unit here.
+        seconds: At least one duration, finite.
+        marks: Durations to mark by name, ascending.
+        color: Of the bars.
+    """
+    until_s = _until_s(seconds, marks)
+    unit, unit_s = quantity.span_unit(max(marks.values()))
+    until = until_s / unit_s if until_s > 0 else 1.0
+    counts, edges = np.histogram(seconds / unit_s, bins=BINS, range=(0.0, until))
+    axes.stairs(counts, edges, fill=True, color=color, linewidth=0)
+    axes.set_xlim(0, until)
+    axes.set_xlabel({"s": "seconds", "min": "minutes", "h": "hours"}.get(unit, unit))
+    axes.set_ylim(0, 1.3 * max(int(counts.max()), 1))  # leaves room for the words
+    # Words stand left of the marks or right of them, and the shortest mark is the last passed over.
+    leftwards = min(marks.values()) > 0.6 * until_s
+    for nth, (name, value_s) in enumerate(list(marks.items())[:: -1 if leftwards else 1]):
+        at, height = value_s / unit_s, 0.97 - 0.085 * nth
+        axes.axvline(at, ymax=height, color=TEXT.light, linewidth=1.0, linestyle=(0, (2, 2)))
+        left = at > 0.6 * until
+        axes.annotate(
+            f"{name} {quantity.duration(value_s)}",
+            (at, height),
+            xycoords=("data", "axes fraction"),
+            xytext=(-5 if left else 5, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="top",
+            fontsize=SMALL,
+            bbox={"facecolor": PAPER.light, "edgecolor": "none", "pad": 1.0},
+        )
+
+
+def beyond(seconds: Floats, marks: Mapping[str, float]) -> int:
+    """How many durations lie right of what `histogram` shows."""
+    return int((seconds > _until_s(seconds, marks)).sum())
+
+
+def _until_s(seconds: Floats, marks: Mapping[str, float]) -> float:
+    """Where a histogram of durations ends: at the longest, unless that is far from the rest."""
+    last_s, most_s = max(marks.values()), float(seconds.max())
+    return most_s if most_s <= 1.5 * last_s else 1.25 * last_s
 
 
 def from_zero(axes: Axes) -> None:

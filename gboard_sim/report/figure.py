@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from gboard_sim.report.drawing import FONT, MONOSPACE, STYLE
 from gboard_sim.report.palette import PAPER, by_variable
+from gboard_sim.report.table import Table
 
 WIDTH_PX = 400
 """Natural width of a panel: a phone shows it at about seven eighths of this, a laptop at 1.15."""
@@ -51,6 +52,7 @@ class Figure:
         caption: What one sees, with the figures that matter.
         panels: Beside each other where there is room, else above each other.
         key: Signs and their meanings, where the drawing uses any.
+        table: The figures behind it, where one wants to read them off.
     """
 
     name: str
@@ -58,55 +60,77 @@ class Figure:
     caption: str
     panels: tuple[Panel, ...]
     key: tuple[tuple[str, str], ...] = ()
+    table: Table | None = None
+
+    def draw(self) -> "Drawing":
+        """Draws the panels, each once whatever becomes of it."""
+        names = [f"{self.name}-{nth}" for nth in range(len(self.panels))]
+        bodies = [_body(panel, name) for panel, name in zip(self.panels, names, strict=True)]
+        return Drawing(self, tuple(bodies))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure whose panels are drawn.
+
+    Attributes:
+        figure: What is drawn.
+        bodies: What is inside each panel's SVG element.
+    """
+
+    figure: Figure
+    bodies: tuple[str, ...]
 
     def inline(self) -> list[str]:
         """Each panel as an SVG element that takes its colours and fonts from the page."""
         return [
-            _inline(_svg([panel], f"{self.name}-{nth}"), f"{self.name}-{nth}", panel.alt)
-            for nth, panel in enumerate(self.panels)
+            f'<svg viewBox="0 0 {WIDTH_PX} {panel.height_px}" role="img" '
+            f'aria-label="{escape(panel.alt)}">'
+            + by_variable(_with_fonts(body, "var(--sans)", "var(--mono)"))
+            for panel, body in zip(self.figure.panels, self.bodies, strict=True)
         ]
 
     def document(self) -> str:
         """All panels side by side, as an SVG file for a light page."""
-        svg = _with_fonts(_svg(self.panels, self.name), SYSTEM_FONT, SYSTEM_MONOSPACE)
-        return svg.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1)
+        panels = self.figure.panels
+        width_px, height_px = WIDTH_PX * len(panels), max(panel.height_px for panel in panels)
+        placed = "".join(
+            f'<svg x="{WIDTH_PX * nth}" width="{WIDTH_PX}" height="{panel.height_px}">{body}'
+            for nth, (panel, body) in enumerate(zip(panels, self.bodies, strict=True))
+        )
+        return (
+            f'<svg style="background: {PAPER.light}" xmlns="http://www.w3.org/2000/svg" '
+            f'width="{width_px}pt" height="{height_px}pt" viewBox="0 0 {width_px} {height_px}">'
+            "<style>* { stroke-linejoin: round; stroke-linecap: butt }</style>"
+            f"{_with_fonts(placed, SYSTEM_FONT, SYSTEM_MONOSPACE)}</svg>\n"
+        )
 
 
-def _svg(panels: Sequence[Panel], salt: str) -> str:
-    """Panels drawn side by side; the same panels and salt give the same characters."""
-    height_px = max(panel.height_px for panel in panels)
+def _body(panel: Panel, name: str) -> str:
+    """What is inside a panel's SVG element, its end included: no name spaces, its ids its own.
+
+    The same panel and name give the same characters.
+    """
     # The style changes matplotlib's settings and puts them back: no other state of it is touched.
-    with matplotlib.style.context([dict(STYLE) | {"svg.hashsalt": salt}], after_reset=True):
+    with matplotlib.style.context([dict(STYLE) | {"svg.hashsalt": name}], after_reset=True):
         canvas = Canvas(
-            figsize=(WIDTH_PX * len(panels) / _DPI, height_px / _DPI),
+            figsize=(WIDTH_PX / _DPI, panel.height_px / _DPI),
             dpi=_DPI,
             layout=ConstrainedLayoutEngine(w_pad=6 / _DPI, h_pad=6 / _DPI, hspace=0.04),
         )
         FigureCanvasSVG(canvas)
-        parts = canvas.subfigures(1, len(panels), squeeze=False)[0]
-        for part, panel in zip(parts, panels, strict=True):
-            panel.draw(part)
+        panel.draw(canvas)
         canvas.patch.set_visible(False)
-        for part in parts:
-            part.patch.set_visible(False)
         written = io.StringIO()
         canvas.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", written.getvalue(), flags=re.S)
-    return svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :]
+    body = re.sub(r"\s*<defs>\s*<style.*?</defs>", "", svg[svg.index(">") + 1 :], flags=re.S)
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    return body.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
 
 
 def _with_fonts(svg: str, font: str, monospace: str) -> str:
     quote = "(?:'|&apos;|&#39;)"
     svg = re.sub(f"{quote}{MONOSPACE}{quote}", monospace, svg)
     return re.sub(f"{quote}{FONT}{quote}", font, svg)
-
-
-def _inline(svg: str, name: str, alt: str) -> str:
-    """An SVG file as an element of the page: no name spaces, its ids its own, its alt text said."""
-    body = re.sub(r"\s*<defs>\s*<style.*?</defs>", "", svg[svg.index(">") + 1 :], flags=re.S)
-    size = re.search(r'viewBox="[^"]*"', svg)
-    assert size is not None
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = body.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
-    body = by_variable(_with_fonts(body, "var(--sans)", "var(--mono)"))
-    return f'<svg {size[0]} role="img" aria-label="{escape(alt)}">{body}'

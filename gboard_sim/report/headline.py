@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
+from gboard_sim.round_times import QUANTILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,11 @@ def _took(contents: Contents) -> Iterator[Row]:
     figure, fleet = contents.figure, contents.fleet
     yield Row("simulated days", quantity.decimal(figure("simulated_days")), stop_reason(contents))
     yield Row("versions", quantity.count(figure("versions")), "server steps")
+    half, most, longest = (figure(f"round_s_p{q}") for q in QUANTILES)
+    if half is not None and most is not None and longest is not None:
+        note = f"configuration to close, median; {quantity.duration(most)} in nine of ten, "
+        note += f"{quantity.duration(longest)} in 99 of 100"
+        yield Row("a round", quantity.duration(half), note)
     took_part = figure("phones_participated")
     yield Row(
         "phones that took part",

@@ -8,22 +8,41 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from gboard_sim.report import (
+    absence,
     availability,
     costs,
     headline,
+    participants,
     participation,
+    phases,
     quantity,
     recall,
     recall_table,
+    rounds,
     shapes,
     timeline,
+    traffic,
+    waiting,
 )
 from gboard_sim.report.contents import Contents
-from gboard_sim.report.figure import Figure
+from gboard_sim.report.figure import Drawing
 from gboard_sim.report.palette import INKS
 from gboard_sim.runlog import RunDirectory
 
-_FIGURES = (recall, availability, timeline, shapes, participation, costs)
+_FIGURES = (
+    recall,
+    availability,
+    participants,
+    timeline,
+    rounds,
+    shapes,
+    phases,
+    waiting,
+    participation,
+    absence,
+    traffic,
+    costs,
+)
 
 
 def write_page(directory: RunDirectory) -> Path:
@@ -40,14 +59,15 @@ def write_page(directory: RunDirectory) -> Path:
     """
     contents = Contents.read(directory)
     figures = [figure for module in _FIGURES if (figure := module.figure(contents)) is not None]
-    page = _page(contents, figures)
-    for figure in figures:
-        directory.write_text(f"figures/{figure.name}.svg", figure.document())
+    drawings = [figure.draw() for figure in figures]
+    page = _page(contents, drawings)
+    for drawing in drawings:
+        directory.write_text(f"figures/{drawing.figure.name}.svg", drawing.document())
     directory.write_text("report.html", page)
     return directory / "report.html"
 
 
-def _page(contents: Contents, figures: list[Figure]) -> str:
+def _page(contents: Contents, drawings: list[Drawing]) -> str:
     """The page as one string."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -61,7 +81,7 @@ def _page(contents: Contents, figures: list[Figure]) -> str:
         synthetic=headline.synthetic(contents),
         learned=headline.learned(contents),
         sections=headline.sections(contents),
-        figures=[(figure, figure.inline()) for figure in figures],
+        figures=[(drawing.figure, drawing.inline()) for drawing in drawings],
         group_tables=recall_table.tables(contents),
         experiment_toml=contents.experiment_toml,
         provenance=_flat(contents.provenance),

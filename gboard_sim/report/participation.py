@@ -3,13 +3,12 @@
 from functools import partial
 
 import numpy as np
-import pyarrow.compute as pc
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from gboard_sim.records import Floats, Ints
 from gboard_sim.report import quantity
-from gboard_sim.report.contents import Contents, numbers
+from gboard_sim.report.contents import Contents
 from gboard_sim.report.drawing import SMALL, beside, halo, lying, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, MUTED, RULE
@@ -20,11 +19,10 @@ _BARS = 30  # bars up to which every number of uploads has its own (assumed)
 def figure(contents: Contents) -> Figure:
     """The figure."""
     fleet = contents.fleet
-    used = contents.sessions.filter(pc.greater_equal(contents.sessions["used_in"], 0))
-    class_of = numbers(used, "phone_class").astype(np.int64)
+    used = contents.used()
+    class_of = contents.sessions["phone_class"].to_numpy()[used]
     uploads = np.bincount(class_of, minlength=len(fleet.classes))
-    phone, first = np.unique(numbers(used, "phone"), return_index=True)
-    took_part = np.bincount(class_of[first], minlength=len(fleet.classes))
+    took_part = contents.phones_by_class_with(used)
     part_of_fleet = fleet.phones_by_class / fleet.phones
     part_of_uploads = uploads / max(uploads.sum(), 1)
     said = "; ".join(
@@ -40,9 +38,9 @@ def figure(contents: Contents) -> Figure:
         name="participation",
         title="Participation",
         caption=(
-            f"{quantity.count(len(phone))} of {quantity.count(fleet.phones)} phones had an upload "
-            "used. A class whose dot lies left of its ring has less say than its part of the "
-            f"fleet. {quantity.count(never)} phones had no upload used; the busiest had "
+            f"{quantity.count(took_part.sum())} of {quantity.count(fleet.phones)} phones had an "
+            "upload used. A class whose dot lies left of its ring has less say than its part of "
+            f"the fleet. {quantity.count(never)} phones had no upload used; the busiest had "
             f"{quantity.count(most)}."
         ),
         panels=(

@@ -2,9 +2,12 @@
 
 import math
 
+from gboard_sim.units import DAY_S, HOUR_S, MINUTE_S
+
 UNKNOWN = "-"
 """What stands where a figure is not known."""
 
+_SPANS = (("s", 1.0), ("min", MINUTE_S), ("h", HOUR_S), ("days", DAY_S))
 _STEPS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
 
 
@@ -48,6 +51,25 @@ def energy_range(low_j: float, central_j: float, high_j: float) -> str:
     if not known(central_j):
         return UNKNOWN
     return f"{energy(central_j)} ({energy(low_j)} to {energy(high_j)})"
+
+
+def duration(value_s: float) -> str:
+    """A stretch of time: `144 s`, `12.3 min`, `5.20 h`."""
+    if not known(value_s):
+        return UNKNOWN
+    unit, seconds = span_unit(value_s)
+    return f"{significant(value_s / seconds)} {unit}"
+
+
+def span_unit(value_s: float) -> tuple[str, float]:
+    """A unit in which a stretch of time is a small number, and its seconds: minutes from 10 on."""
+    return [pair for pair in _SPANS if value_s >= 10 * pair[1] or pair[1] == 1.0][-1]
+
+
+def data_unit(value_bytes: float) -> tuple[str, float]:
+    """The decimal multiple in which a number of bytes is told, and its bytes: `("MB", 1e6)`."""
+    prefix, step = [pair for pair in _STEPS if value_bytes >= pair[1] or pair[1] == 1.0][-1]
+    return f"{prefix}B", step
 
 
 def significant(value: float) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-import pyarrow.compute as pc
 from matplotlib.figure import FigureBase
 
 from gboard_sim.report import quantity
@@ -45,7 +44,8 @@ def figure(contents: Contents) -> Figure | None:
     total = sessions.num_rows
     if not total:
         return None
-    groups = sessions.group_by("shape").aggregate([("shape", "count"), ("energy_j", "sum")])
+    table = sessions.select(["shape", "energy_j"])
+    groups = table.group_by("shape").aggregate([("shape", "count"), ("energy_j", "sum")])
     groups = groups.sort_by([("shape_count", "descending"), ("shape", "ascending")])
     shapes: list[str] = groups["shape"].to_pylist()
     counts = numbers(groups, "shape_count")
@@ -57,7 +57,7 @@ def figure(contents: Contents) -> Figure | None:
     for shape, energy_j in zip(shapes, joules, strict=True):
         by_ending[shape[-1:] if shape[-1:] in _ENDINGS else ""] += energy_j
     spent = {sign: energy_j for sign, energy_j in by_ending.items() if energy_j > 0}
-    used = pc.sum(pc.greater_equal(sessions["used_in"], 0)).as_py()
+    used = contents.used().sum()
     head = "; ".join(f"{shape} {quantity.share(n / total)}" for shape, n in rows[:3])
     ends = "; ".join(
         f"{_ENDINGS.get(sign, _OTHER)[0]} {quantity.share(energy_j / joules.sum())}"

@@ -1,6 +1,6 @@
 """Small worlds for the fleet's tests: phones, windows, text and schedules written by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,7 +62,8 @@ class NotingLearner:
         return Measure(payload_bytes=50 + 10 * attempt.phone)
 
     def step(self, cohort):
-        self.cohorts.append(cohort)
+        objects = {name: tuple(getattr(cohort, name)) for name in ("uploads", "dropouts")}
+        self.cohorts.append(replace(cohort, **objects))
 
     def outcome(self, version):
         self.asked.append(version)
@@ -83,7 +84,14 @@ def population(phones, *, flop_per_s=10.0, rate=100.0, breaks=0.0, crashes=0.0):
         flop_per_s=flop_per_s * ones,
         down_bytes_per_s=rate * ones,
         up_bytes_per_s=rate * ones,
+        down_hourly_sigma=np.zeros(phones),
+        up_hourly_sigma=np.zeros(phones),
+        round_trip_s=np.zeros(phones),
+        loss_share=np.zeros(phones),
         failure_share=breaks * ones,
+        retries=np.zeros(phones, dtype=np.int64),
+        retry_wait_s=np.zeros(phones),
+        resumes=np.zeros(phones, dtype=bool),
         crash_share=crashes * ones,
         power_w=watts[:, :, None] * np.ones(phones),
     )

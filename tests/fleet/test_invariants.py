@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gboard_sim.errors import InvariantError
+from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.invariants import Invariants
 from gboard_sim.records import Sessions
 
@@ -27,6 +28,10 @@ def block(**changes):
         download_s=np.array([4.0, 5.0]),
         train_s=np.array([5.0, 5.0]),
         upload_s=np.array([1.0, 0.0]),
+        paused_s=ZERO,
+        download_j=ZERO,
+        train_j=ZERO,
+        upload_j=ZERO,
         download_bytes=np.array([100, 100]),
         upload_bytes=np.array([10, 0]),
         tokens=np.array([5, 2]),
@@ -52,7 +57,7 @@ def verify(watch, **changes):
 
 
 def test_a_sound_log_passes():
-    watch = Invariants(1, goal=1, max_uploads=1)
+    watch = Invariants(1, 1, AdmissionRules(max_uploads=1))
     watch.see(block())
     verify(watch)
 
@@ -67,18 +72,22 @@ def test_a_sound_log_passes():
         ({"shape": np.array(["-v[]+^", "-v["])}, "every session ends"),
         ({"left_phone": np.array([True, True])}, "had bytes"),
         ({"began_s": np.array([10.0, 19.0]), "wait_s": np.array([0.0, 31.0])}, "two sessions"),
-        ({"shape": np.full(2, "-v[]+^"), "used_in": np.ones(2, dtype=int)}, "more than the goal"),
+        (
+            {"shape": np.full(2, "-v[]+^"), "base": np.zeros(2), "used_in": np.ones(2, dtype=int)}
+            | {"upload_bytes": np.full(2, 10), "left_phone": np.full(2, True)},
+            "versions apart",
+        ),
         ({"upload_bytes": np.array([10, 3]), "left_phone": np.full(2, True)}, "no phone sends"),
     ],
 )
 def test_a_broken_promise_is_named(changes, promise):
-    watch = Invariants(1, goal=1, max_uploads=1)
+    watch = Invariants(1, 1, AdmissionRules(max_uploads=1))
     with pytest.raises(InvariantError, match=promise):
         watch.see(block(**changes))
 
 
 def test_a_session_may_not_overlap_one_of_an_earlier_block():
-    watch = Invariants(1, goal=2, max_uploads=None)
+    watch = Invariants(1, 2, AdmissionRules())
     watch.see(block())
     with pytest.raises(InvariantError, match="two sessions"):
         watch.see(
@@ -100,7 +109,7 @@ def test_a_session_may_not_overlap_one_of_an_earlier_block():
     ],
 )
 def test_totals_that_do_not_add_up_are_named(changes, total):
-    watch = Invariants(1, goal=1, max_uploads=None)
+    watch = Invariants(1, 1, AdmissionRules())
     watch.see(block())
     with pytest.raises(InvariantError, match=total):
         verify(watch, **changes)

@@ -11,8 +11,9 @@ from gboard_sim.fleet import availability, network, phone_class
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.fleet.population import populate
 
-UNITS = ("_s", "_h", "_w", "_share", "_sigma", "_sd", "_factor", "_per_day", "_median")
+UNITS = ("_s", "_h", "_w", "_share", "_sigma", "_sd", "_factor", "_per_day", "_median", "_cv")
 BARE = {"title", "sigma", "correlation", "value", "phones", "networks", "availability"}
+BARE |= {"retries", "transfer"}
 
 
 @pytest.mark.parametrize("name", catalogue.names("devices/fleets"))
@@ -60,6 +61,13 @@ def broken(kind, name, change):
         ("phones", "high", lambda d: d.update(title=" "), "must be text"),
         ("networks", "wifi", lambda d: d["floor_mbit_per_s"].update(value=900.0), "at most ceil"),
         ("networks", "wifi", lambda d: d.update(sigma=0.9), "write"),
+        ("networks", "wifi", lambda d: d["round_trip_s"].update(value=-0.1), r"-0\.1 is not allow"),
+        ("networks", "wifi", lambda d: d["up_hourly_cv"].update(value=float("nan")), "nan is not"),
+        ("networks", "wifi", lambda d: d["loss_share"].update(value=1.0), r"at most 0\.5"),
+        ("networks", "wifi", lambda d: d["retries"].update(value=1.5), "must be a whole number"),
+        ("networks", "wifi", lambda d: d["retry_wait_s"].update(value=float("inf")), "finite"),
+        ("networks", "wifi", lambda d: d.update(transfer="retry"), "one of restart, resume"),
+        ("networks", "wifi", lambda d: d.update(latency_s=1.0), "unknown key 'latency_s'"),
         ("availability", "nightly", lambda d: d["leave_h"].update(value=16.0), "leave_h.*at most"),
         ("fleets", "default", lambda d: d["phones"]["low"].update(value=0.4), "sum to 1.1"),
         ("fleets", "default", lambda d: d.update(networks={}), "table of names"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gboard_sim.fleet.round import close
+from gboard_sim.fleet.rounds import close
 from gboard_sim.fleet.rules import RoundRules
 
 PHONE = np.array([7, 3, 5, 1])

@@ -7,12 +7,17 @@ import pytest
 
 from gboard_sim import catalogue
 from gboard_sim.errors import ExperimentError
+from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.mix import load_fleet
+from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
+from gboard_sim.fleet.terms import Terms
 from gboard_sim.records import LocalWork, Sessions
+
+PACE = PaceRules(retry_s=(50.0, 50.0))
 
 
 class Log(list):
@@ -28,6 +33,7 @@ class Log(list):
 def run(population, rules, schedule, codec, learner, **options):
     log = Log()
     settings = {"seed": 1, "days": 1.0, "parameters": 1, "flop_per_token": 10.0, **options}
+    settings.setdefault("terms", Terms(pace=PACE))
     end = simulate(population, rules, schedule, codec, learner, log=log.append, **settings)
     return end, log
 
@@ -35,9 +41,7 @@ def run(population, rules, schedule, codec, learner, **options):
 @pytest.fixture
 def two_phones(world):
     """Two phones that download in 10 s, train in 10 s, upload in 1 s; one upload closes a round."""
-    return world.population(2), RoundRules(
-        goal=1, over_selection=1.0, deadline_s=100.0, minimum=1, retry_s=(50.0, 50.0)
-    )
+    return world.population(2), RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1)
 
 
 def test_one_round_worked_out_by_hand(world):
@@ -72,7 +76,7 @@ def test_one_round_worked_out_by_hand(world):
         (0, 140.0, 141.0),
         (1, 150.0, 151.0),
     ]
-    assert cohort.dropouts == ()  # phone 2 has not arrived yet when the round closes
+    assert len(cohort.dropouts) == 0  # phone 2 has not arrived yet when the round closes
     assert (end.versions, end.abandoned, end.stop_reason, end.rejected) == (1, 0, "days", 0)
     assert end.participants_by_hour.tolist() == [3] + [0] * 23
 
@@ -125,9 +129,7 @@ def test_every_second_window_with_a_rejection_worked_out_by_hand(world, two_phon
 def test_a_phone_turned_away_keeps_its_stint_and_uploads_in_the_next_window(world):
     # Phone 2 is called in while the selection of the next round is full: 0 reports, 1 is held.
     phones = world.population(3)
-    rules = RoundRules(
-        goal=1, over_selection=1.0, deadline_s=100.0, minimum=1, retry_s=(50.0, 50.0)
-    )
+    rules = RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1)
     learner = world.Learner(world.one_row_each(3))
     end, log = run(
         phones,
@@ -156,9 +158,7 @@ def test_a_phone_turned_away_keeps_its_stint_and_uploads_in_the_next_window(worl
 
 def test_a_phone_turned_away_returns_while_its_window_lasts(world):
     phones = world.population(3)
-    rules = RoundRules(
-        goal=1, over_selection=1.0, deadline_s=100.0, minimum=1, retry_s=(50.0, 50.0)
-    )
+    rules = RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1)
     end, log = run(
         phones,
         rules,
@@ -173,9 +173,7 @@ def test_a_phone_turned_away_returns_while_its_window_lasts(world):
 
 def test_too_old_a_cycle_starts_over_and_is_counted(world):
     phones = world.population(2)
-    rules = RoundRules(
-        goal=1, over_selection=1.0, deadline_s=100.0, minimum=1, retry_s=(50.0, 50.0)
-    )
+    rules = RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1)
     # Phone 1 is late by its window's end at 105, keeps base 0, and finds version 2 at 3000.
     end, log = run(
         phones,
@@ -228,7 +226,7 @@ def test_the_cap_counts_every_payload_that_left_the_phone(world):
         world.EveryKth(),
         world.FixedSize(),
         world.Learner(world.one_row_each(2)),
-        max_uploads=1,
+        terms=Terms(AdmissionRules(max_uploads=1), pace=PACE),
         windows=world.windows((0, 100, 300), (1, 100, 300), (0, 900, 990), (1, 1000, 1200)),
     )
     assert end.payloads.tolist() == [1, 1]  # the late one of phone 1 counts too
@@ -318,6 +316,7 @@ def default_run(world, mix, schedule, *, phones=400, days=2.0, goal=8, **options
         seed=5,
         days=days,
         flop_per_token=8.5e6,
+        terms=Terms(),
         **options,
     )
     return end, log, learner

@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 
 from gboard_sim import seeds
+from gboard_sim.fleet.admission import AdmissionRules
+from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
+from gboard_sim.fleet.terms import Terms
 from gboard_sim.records import LocalWork, Typing
 
 SEED = 3
+RETRY_S = (60.0, 400.0)
 DRAWS = ("failure", "failure/when")
 CLOSE, TIMEOUT, LEAVE, ACT = range(4)  # order of events that fall on one instant
 
@@ -60,6 +64,8 @@ class Reference:
             if kind == CLOSE:
                 self.closes_s = None
                 self.version += what[0]
+                for phone, ended_s in what[1]:
+                    self.free(phone, max(at_s, ended_s))
             elif kind == TIMEOUT:
                 if what[0] == self.opened_s and not self.full:
                     self.target = self.rules.minimum
@@ -82,7 +88,19 @@ class Reference:
             if row[0] == phone and row[1] == called_s:
                 self.held.remove(row)
                 self.note(phone, "-!", called_s, at_s, row[3], 0, 0, 0, -1)
+                self.free(phone, at_s)
                 return
+
+    def free(self, phone, at_s):
+        """The phone goes on to the first later window that has not ended."""
+        state = self.phones[phone]
+        state["window"] += 1
+        while state["window"] < len(self.windows[phone]):
+            start_s, end_s = self.windows[phone][state["window"]]
+            if end_s > at_s:
+                self.push(max(start_s, at_s), ACT, phone, True)
+                return
+            state["window"] += 1
 
     def select(self, at_s):
         if not self.full and len(self.held) >= self.target:
@@ -123,10 +141,9 @@ class Reference:
         if not self.full:
             self.held.append((phone, at_s, window_end_s, self.version))
             self.push(window_end_s, LEAVE, phone, at_s)
-            self.next_window(phone)
             return
         self.rejected += 1
-        low_s, high_s = self.rules.retry_s
+        low_s, high_s = RETRY_S
         back_s = (
             at_s
             + low_s
@@ -227,7 +244,8 @@ class Reference:
             used = {phone for _, phone in arrivals}
         for phone, _, _, finish in runs:
             finish(self.version + 1 if phone in used else -1)
-        self.push(self.closes_s, CLOSE, int(bool(used)))
+        ends = tuple((phone, end_s) for phone, end_s, _, _ in runs)
+        self.push(self.closes_s, CLOSE, int(bool(used)), ends)
         self.held, self.full, self.opened_s = [], False, at_s
         self.target = self.rules.selected
         self.push(at_s + self.rules.selection_timeout_s, TIMEOUT, at_s)
@@ -272,7 +290,6 @@ def test_the_fleet_agrees_with_an_event_by_event_reference(world, case):
         deadline_s=150.0,
         minimum=2,
         selection_timeout_s=900.0,
-        retry_s=(60.0, 400.0),
     )
     schedule = world.EveryKth(
         k=[1, 2, 3][case % 3],
@@ -294,7 +311,7 @@ def test_the_fleet_agrees_with_an_event_by_event_reference(world, case):
         flop_per_token=10.0,
         seed=SEED,
         days=days,
-        max_uploads=cap,
+        terms=Terms(AdmissionRules(max_uploads=cap), pace=PaceRules(retry_s=RETRY_S)),
         log=blocks.append,
         windows=world.windows(*((p, *w) for p, mine in enumerate(windows) for w in mine)),
     )

@@ -4,9 +4,6 @@ import numpy as np
 
 from gboard_sim.fleet import stints
 from gboard_sim.fleet.stints import StintLog
-from gboard_sim.records import LocalWork
-
-WORK = {v: (LocalWork(1, None, 8, 0.1),) for v in range(3)}
 
 
 def test_kept_stints_survive_growth_and_compaction(monkeypatch):
@@ -28,7 +25,12 @@ def test_kept_stints_survive_growth_and_compaction(monkeypatch):
         for p in gone.tolist():
             expected[p] = []
         if nth % 50 == 0:
-            for p in range(20):
-                found = log.kept(p, WORK, 0)
-                assert [(s.nth, s.version, *s.rows, s.tokens) for s in found] == expected[p]
-                assert log.some(np.array([p]))[0] == bool(expected[p])
+            asked = rng.permutation(20)
+            found = log.kept(asked)
+            assert (np.diff(found["owner"]) >= 0).all()
+            names = ("nth", "version", "first", "last", "tokens")
+            for place, p in enumerate(asked.tolist()):
+                mine = found["owner"] == place
+                rows = zip(*(found[name][mine].tolist() for name in names), strict=True)
+                assert list(rows) == expected[p]
+                assert (found["phone"][mine] == p).all()

@@ -23,7 +23,8 @@ def tables():
     names = "phone phone_class shape version base ended_s download_bytes upload_bytes"
     names = [*names.split(), "energy_low_j", "energy_j", "energy_high_j", "used_in"]
     rest = {"task": "train", "wait_s": 0.0, "download_s": 1.0, "train_s": 2.0, "upload_s": 3.0}
-    rest |= {"began_s": 0.0, "tokens": 10, "left_phone": True}
+    rest |= {"began_s": 0.0, "tokens": 10, "left_phone": True, "paused_s": 0.0}
+    rest |= {"download_j": 0.5, "train_j": 1.0, "upload_j": 0.5}
     versions = [(1, 3600.0, 2, 0.0, 0, 6.0), (2, 86400.0, 1, 1.0, 1, 5.0)]
     keys = ("version", "closed_s", "uploads", "staleness_mean", "staleness_max", "loss")
     made = [dict(zip(keys, v, strict=True)) | {"stints": 1, "trained_tokens": 20} for v in versions]
@@ -55,6 +56,9 @@ FLEET = {
     "classes": ["low", "mid", "high"],
     "phones_by_class": [1, 2, 1],
     "participations": {"0": 2, "1": 1, "2": 1},
+    "participants_by_local_hour": [0.5, 1.5, *[1.0] * 22],
+    "never_eligible_by_class": [0, 0, 0],
+    "first_use_wait_h": {"2": 1, "30": 1},
 }
 SUMMARY = {
     "schema": SCHEMA, "experiment": "four <phones>", "seed": 7, "text_source": "synthetic",

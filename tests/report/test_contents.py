@@ -25,6 +25,28 @@ def test_sums_by_class_are_those_of_the_log(four):
     assert contents.sums_by_class("energy_j").tolist() == [2.0, 10.0, 0.0]
 
 
+def test_phones_and_uses_are_counted_over_training_alone(four):
+    rows = four("rows").table("sessions").to_pylist()
+    judged = rows[0] | {"task": "evaluate", "phone": 3, "phone_class": 2}
+    contents = Contents.read(four(sessions=[*rows, judged]))
+    assert contents.used().tolist() == [True, True, False, False, True, False, False]
+    assert contents.phones_by_class_with(contents.used()).tolist() == [1, 1, 0]
+    everyone = np.ones(7, dtype=bool)
+    assert contents.phones_by_class_with(everyone).tolist() == [1, 2, 1]
+
+
+def test_facts_that_an_older_fleet_did_not_keep_are_none(four):
+    directory = four()
+    found = json.loads((directory / "fleet.json").read_text())
+    optional = {"participants_by_local_hour", "never_eligible_by_class", "first_use_wait_h"}
+    kept = {key: value for key, value in found.items() if key not in optional}
+    (directory / "fleet.json").write_text(json.dumps(kept))
+    fleet = Contents.read(directory).fleet
+    assert fleet.participants_by_local_hour is None
+    assert fleet.never_eligible_by_class is None
+    assert (fleet.first_use_wait_h, fleet.phones_by_first_use_wait) == (None, None)
+
+
 def test_a_figure_that_is_no_number_is_unknown(four):
     summary = {"recall_at_3": float("nan"), "seed": True, "perplexity": None}
     contents = Contents.read(four(summary=summary))
@@ -71,6 +93,9 @@ def test_an_unknown_phone_class_is_said(four):
         {"participants_by_hour": []},
         {"participations": [1]},
         {"eligible_by_hour": "many"},
+        {"participants_by_local_hour": [1.0]},
+        {"never_eligible_by_class": [0, 3, 0]},
+        {"first_use_wait_h": {"soon": 1}},
     ],
 )
 def test_a_damaged_fleet_file_is_said(four, broken):

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.report.contents import Contents
 from gboard_sim.report.page import write_page
 from gboard_sim.tables import SCHEMAS
 
-FIGURES = ["recall", "availability", "timeline", "shapes", "participation", "costs"]
+FIGURES = [
+    "recall", "availability", "participants", "timeline", "rounds", "shapes", "phases", "waiting",
+    "participation", "absence", "traffic", "costs",
+]  # fmt: skip
 
 
 class Outline(HTMLParser):
@@ -71,7 +73,7 @@ def test_the_page_has_every_figure_and_every_headline(four):
     ):
         assert said.replace(" ,", ",") in text.replace(" ,", ","), said
     assert all(svg["role"] == "img" and len(svg["aria-label"]) > 20 for svg in found.svgs)
-    assert len(found.svgs) == 12
+    assert len(found.svgs) == 24
 
 
 def test_the_page_needs_nothing_but_itself(four):
@@ -133,6 +135,7 @@ def test_a_run_in_which_nothing_happened_has_a_page(four):
     assert [name for name in found.ids if name in FIGURES] == [
         "availability",
         "participation",
+        "absence",
         "costs",
     ]
 
@@ -149,9 +152,9 @@ def test_a_damaged_directory_leaves_the_page_as_it_was(four):
 def test_a_long_run_has_a_short_page(four):
     """5,000 versions and 200,000 sessions: 300 points of each line are drawn."""
     rows, made = 200_000, 5000
-    start = Contents.read(four("rows"))
+    start = four("rows")
     take = np.arange(rows) % 6
-    sessions = start.sessions.take(pa.array(take))
+    sessions = start.table("sessions").take(pa.array(take))
     ended = pa.array(np.sort((np.arange(rows) * 7919.0) % 864000.0))
     sessions = sessions.set_column(sessions.schema.get_field_index("ended_s"), "ended_s", ended)
     version = np.arange(1, made + 1)
@@ -169,7 +172,7 @@ def test_a_long_run_has_a_short_page(four):
         },
         schema=SCHEMAS["versions"],
     )
-    judged = start.evaluations.to_pylist()[0]
+    judged = start.table("evaluations").to_pylist()[0]
     evaluations = [judged | {"version": int(v), "recall_at_3": v / 20000} for v in version]
     directory = four(sessions=sessions, versions=versions, evaluations=evaluations)
     page, found = outline(directory)

@@ -16,11 +16,15 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 PROBE = """<script>
 const box = (e) => e.getBoundingClientRect();
 const all = (e, what) => [...e.querySelectorAll(what)];
+const touching = (boxes) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) =>
+  Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+  Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5)).length;
 parent.document.body.textContent = JSON.stringify({
   panels: all(document, "figure svg").map((svg) => ({
     width: box(svg).width, height: box(svg).height,
     marks: all(svg, "path, use, text").filter((e) => box(e).width > 0).length,
     text: all(svg, "text").map((e) => box(e).height),
+    touching: touching(all(svg, "text").map(box)),
     overflow: Math.max(...all(svg, "text").map((e) => box(e).right - box(svg).right)),
   })),
   figures: all(document, "figure").map((f) => f.id),
@@ -56,20 +60,17 @@ def test_every_figure_is_drawn_and_nothing_is_wider_than_the_window(
     found = seen(four(), tmp_path, width)
     assert found["window"] == width
     assert found["figures"] == [
-        "recall",
-        "availability",
-        "timeline",
-        "shapes",
-        "participation",
-        "costs",
-    ]
-    assert len(found["panels"]) == 12
+        "recall", "availability", "participants", "timeline", "rounds", "shapes", "phases",
+        "waiting", "participation", "absence", "traffic", "costs",
+    ]  # fmt: skip
+    assert len(found["panels"]) == 24
     for panel in found["panels"]:
         assert panel["width"] >= smallest
         assert panel["height"] > 200
         assert panel["marks"] >= 5
         assert min(panel["text"]) > 8
         assert panel["overflow"] < 12
+        assert panel["touching"] == 0
     assert found["sideways"] == 0
     assert found["requests"] == 0
 

@@ -48,3 +48,17 @@ def test_what_is_unknown_is_a_hyphen():
     for say in (quantity.recall, quantity.share, quantity.count, quantity.decimal):
         assert say(None) == say(math.nan) == "-"
     assert quantity.energy_range(math.nan, math.nan, math.nan) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0, "0 s"), (144.0, "144 s"), (600.0, "10.0 min"), (7200.0, "120 min"), (36_000.0, "10.0 h"),
+     (864_000.0, "10.0 days"), (float("nan"), "-")],
+)  # fmt: skip
+def test_a_stretch_of_time_has_the_unit_that_keeps_it_small(seconds, said):
+    assert quantity.duration(seconds) == said
+
+
+def test_a_volume_has_one_unit_for_a_whole_axis():
+    assert quantity.data_unit(0.0) == ("B", 1.0)
+    assert quantity.data_unit(2.5e6) == ("MB", 1e6)

@@ -90,7 +90,7 @@ def test_shapes_are_counted_and_their_joules_summed(four):
 
 
 def test_rare_shapes_are_counted_together(four):
-    row = Contents.read(four("rows")).sessions.to_pylist()[0]
+    row = four("rows").table("sessions").to_pylist()[0]
     many = [row | {"shape": "v" * n} for n in range(1, 13) for _ in range(20 - n)]
     (by_shape, *_) = shapes.figure(Contents.read(four(sessions=many))).panels
     (axes,) = drawn(by_shape)
@@ -129,6 +129,7 @@ def test_costs_are_means_over_all_phones_of_a_class(four):
 
 def test_a_class_without_phones_has_no_row(four):
     fleet = {"classes": ["low", "mid", "high", "none"], "phones_by_class": [1, 2, 1, 0]}
+    fleet |= {"never_eligible_by_class": [0, 0, 0, 0]}
     volumes, _ = costs.figure(Contents.read(four(fleet=fleet))).panels
     rows = [tick.get_text() for tick in drawn(volumes)[0].get_yticklabels()]
     assert rows == ["low", "mid", "high", "all"]

@@ -32,7 +32,7 @@ def test_each_work_has_a_panel_whose_words_say_the_bars():
 
 
 def test_it_is_an_svg_file_with_bars_as_long_as_the_seconds():
-    svg = speed.figure(ROWS[:2]).document()
+    svg = speed.figure(ROWS[:2]).draw().document()
     ET.fromstring(svg)
     assert "flower, 2 processes" in svg
     bars = [

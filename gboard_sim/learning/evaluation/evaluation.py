@@ -13,7 +13,7 @@ Every word of a message is a target, the first included, never the end of the me
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class EvaluationSet:
         offsets: Message `m` is `words[offsets[m]:offsets[m + 1]]`. Shape [messages + 1].
         known: Which lexicon words are in the vocabulary. Shape [lexicon].
         groups: Masks over the messages, by name, such as `class:low`. Each of shape [messages].
+        targets: Groups of the positions whose target is one word, as lexicon ids, by name.
     """
 
     name: RowSet
@@ -48,6 +49,7 @@ class EvaluationSet:
     offsets: Ints
     known: Flags
     groups: Mapping[str, Flags]
+    targets: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def messages(self) -> int:
@@ -88,7 +90,7 @@ class Metrics:
 
     Attributes:
         overall: All messages.
-        groups: Each group of messages.
+        groups: Each group of messages, or of targets.
         shown: The three words shown at every position, as lexicon ids, -1 for none. [words, 3].
     """
 
@@ -175,6 +177,7 @@ class Scoring:
             )
 
         groups = {name: recall(np.repeat(mask, lengths)) for name, mask in self._set.groups.items()}
+        groups |= {name: recall(targets == word) for name, word in self._set.targets.items()}
         return Metrics(recall(np.ones(len(targets), bool)), groups, scored.shown)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gboard_sim import catalogue
 from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment import Text as Settings
+from gboard_sim.experiment_text import Text as Settings
 from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.law.sampling import MessageCounts, sample
 from gboard_sim.learning.text.corpus import Corpus, arrange

@@ -149,11 +149,7 @@ def tokenize(
         later: Which messages are among the latest of their user. Shape [messages].
         kept: Which messages become rows; all by default. Shape [messages].
     """
-    first, message = corpus.messages_of(users)
-    if kept is not None:
-        stays = kept[message]
-        first = np.concatenate([[0], np.cumsum(stays)])[first]
-        message = message[stays]
+    first, message = rows_of(corpus, users, kept)
     words, word_offsets = corpus.gather(message)
     tokens, word_begins = table.encode(words)
     return TextRows(
@@ -166,3 +162,12 @@ def tokenize(
         words=words,
         word_begins=word_begins,
     )
+
+
+def rows_of(corpus: Corpus, users: Ints, kept: Flags | None = None) -> tuple[Ints, Ints]:
+    """Where each user's rows begin (shape [owners + 1]), and their messages; see `tokenize`."""
+    first, message = corpus.messages_of(users)
+    if kept is None:
+        return first, message
+    stays = kept[message]
+    return np.concatenate([[0], np.cumsum(stays)])[first], message[stays]

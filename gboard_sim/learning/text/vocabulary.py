@@ -49,6 +49,7 @@ def train_vocabulary(
     kind: Kind,
     size: int,
     listed_words: int = _LISTED_WORDS,
+    added: str | None = None,
 ) -> Vocabulary:
     """Train a tokenizer on public messages; the same bytes whenever the input is the same.
 
@@ -58,6 +59,8 @@ def train_vocabulary(
         kind: Kind of sentencepiece model.
         size: Most ids V, `<unk>` and `<s>` included; fewer where the text gives fewer.
         listed_words: Most words in the list beside a `unigram` or `bpe` model.
+        added: A word of the corpus that is listed though no public user types it, as if the last
+            of the listed words were not there and it had been as frequent as that one before it.
 
     Raises:
         CorpusError: No public words, or fewer ids than the text has characters.
@@ -71,9 +74,21 @@ def train_vocabulary(
             f"{corpus.source}: no words in the {len(public)} messages of public users; allowed: "
             "at least one; hint: raise `text.public_share`"
         )
-    typed.sort(key=lambda word: (-counts[word], corpus.lexicon[word]))
+
+    def listed_first(word: int) -> tuple[int, str]:
+        return -int(counts[word]), corpus.lexicon[word]
+
+    def with_added(words: list[int], most: int) -> list[int]:
+        """At most so many of the words, the added one among them."""
+        if added is None:
+            return words[:most]
+        kept, [number] = words[: most - 1], corpus.ids_of([added]).tolist()
+        counts[number] = counts[kept[-1]]
+        return sorted([*kept, number], key=listed_first)
+
+    typed.sort(key=listed_first)
     if kind == "word":
-        typed = typed[: size - SPECIAL]
+        typed = with_added(typed, size - SPECIAL)
     if kind == "unigram":
         # Its first guess at the pieces counts them in running text and does not read the counts
         # of a list: trained on a list, a word of real chat came out in up to 10% more pieces.
@@ -82,13 +97,21 @@ def train_vocabulary(
         listed = (f"{corpus.lexicon[word]}\t{counts[word]}" for word in typed)
         most = len(typed) + SPECIAL if kind == "word" else size
         model = _train(listed, kind, most, corpus.source, input_format="tsv")
-    words = tuple(corpus.lexicon[word] for word in typed)
     if kind != "word":
-        table = Tokenizer(model).table(words)
-        unknown = np.add.reduceat(table.pieces == UNKNOWN, table.offsets[:-1]) > 0
-        words = tuple(w for w, lost in zip(words, unknown, strict=True) if not lost)
-        words = words[:listed_words]
-    return Vocabulary(kind, model, words)
+        typed = with_added(_spelt(model, corpus, typed), listed_words)
+        if len(_spelt(model, corpus, typed)) < len(typed):
+            raise CorpusError(
+                f"{corpus.source}: the {kind} tokenizer cannot spell {added!r}, which has a "
+                "character that is rare in public text or not there; allowed: a word of its letters"
+            )
+    return Vocabulary(kind, model, tuple(corpus.lexicon[word] for word in typed))
+
+
+def _spelt(model: bytes, corpus: Corpus, words: list[int]) -> list[int]:
+    """Those of some words that have no unknown piece."""
+    table = Tokenizer(model).table([corpus.lexicon[word] for word in words])
+    unknown = np.add.reduceat(table.pieces == UNKNOWN, table.offsets[:-1]) > 0
+    return [word for word, lost in zip(words, unknown, strict=True) if not lost]
 
 
 def _pairs(corpus: Corpus, messages: Ints) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""Asynchronous aggregation with a buffer: FedBuff (Nguyen et al., AISTATS 2022).
+
+A fixed number of phones train at any time: as soon as one session is over, the next phone that
+checks in is configured with the newest version. Uploads gather in a buffer, each weighted by
+`(1 + staleness)^-a`; the K-th makes the next version. The staleness of an upload is the number of
+versions made since the one that it started from.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from gboard_sim.fleet.buffer_rules import BufferRules
+from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
+from gboard_sim.fleet.flight import Flight, FlightDesk
+from gboard_sim.fleet.selection import Selection
+from gboard_sim.fleet.server import Server
+from gboard_sim.uploads import Dropouts, Uploads
+
+Steps = Generator[simpy.Event, Any, None]
+
+
+class Buffer:
+    """Runs an asynchronous server until something stops it."""
+
+    def __init__(
+        self,
+        *,
+        server: Server,
+        desk: FlightDesk,
+        rules: BufferRules,
+        evaluation: FederatedEvaluation | None,
+    ) -> None:
+        self._server = server
+        self._desk = desk
+        self._rules = rules
+        self._evaluation = evaluation
+        self._at_work = 0
+        self._held: list[Uploads] = []
+        self._dropouts: list[Dropouts] = []
+
+    def run(self) -> Steps:
+        """Accepts a check-in whenever a phone less than wanted is at work."""
+        server, rules = self._server, self._rules
+        while server.runs:
+            if self._evaluation is not None:
+                yield from self._evaluation.run_due()
+            if server.held.task != "train":
+                server.hold(Selection("train"), 0)
+            # One at a time: the session of a phone may be over before the next phone checks in.
+            server.held.target = 1
+            if self._at_work < rules.concurrency:
+                yield from server.accept(np.inf)
+            else:
+                yield from server.wait(np.inf)
+            if server.held.held:
+                self._configure()
+
+    def _configure(self) -> None:
+        """Sends the newest version to the phone that has just checked in."""
+        server = self._server
+        taken = server.take(np.ones(server.held.held, dtype=bool))
+        flight = self._desk.configure(taken, taken.checked_in_s, server.version)
+        self._at_work += taken.held
+        base, ended_s = int(flight.batch.base[0]), float(flight.batch.priced.ended_s[0])
+        server.fly(base)
+        server.begin(self._land(flight, base, ended_s, server.alarm(ended_s)))
+
+    def _land(self, flight: Flight, base: int, ended_s: float, ending: simpy.Event) -> Steps:
+        """Waits for the end of one session, and buffers its upload."""
+        server, rows = self._server, np.zeros(1, dtype=np.int64)
+        yield ending
+        self._at_work -= 1
+        stale = server.version - base
+        limit = self._rules.max_staleness
+        arrived = bool(np.isfinite(flight.arrived_s[0])) and server.stop_reason is None
+        used = arrived and (limit is None or stale <= limit)
+        if used:
+            self._desk.use(flight, rows, server.version + 1)
+            self._held.append(flight.uploads(rows))
+        else:
+            self._dropouts.append(flight.dropouts())
+        self._desk.settle(flight, rows, ended_s)
+        if len(self._held) == self._rules.goal:
+            self._close(ended_s)
+        server.land(base)
+
+    def _close(self, closed_s: float) -> None:
+        """Makes a version of the buffer."""
+        server = self._server
+        uploads = Uploads.joined(self._held)
+        dropouts = Dropouts.joined(self._dropouts) if self._dropouts else Dropouts.none()
+        self._held, self._dropouts = [], []
+        staleness = server.version - uploads.base
+        weights = self._desk.weights(uploads) * (1.0 + staleness) ** -self._rules.staleness_exponent
+        server.step(uploads, tuple(weights.tolist()), closed_s, dropouts)

@@ -1,0 +1,32 @@
+"""The terms on which phones take part, whatever the protocol."""
+
+from dataclasses import dataclass, field
+
+from gboard_sim.fleet.admission import AdmissionRules
+from gboard_sim.fleet.allowance import AllowanceRules
+from gboard_sim.fleet.choice import ChoiceRules
+from gboard_sim.fleet.federated_evaluation import EvaluationRules
+from gboard_sim.fleet.pacing import PaceRules
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the server goes by beside its rounds or its buffer.
+
+    Attributes:
+        admission: Bounds on how often a phone takes part.
+        allowance: What a phone may spend on a day and in a month.
+        pace: When phones that were turned away come back.
+        choice: Which of the phones that are held are configured; rounds only.
+        evaluation: How versions are judged on phones; None judges none.
+        session_timeout_s: Seconds from its configuration after which the server gives a phone up.
+        pauses: Whether a session that outlives its window goes on in the phone's next.
+    """
+
+    admission: AdmissionRules = field(default_factory=AdmissionRules)
+    allowance: AllowanceRules = field(default_factory=AllowanceRules)
+    pace: PaceRules = field(default_factory=PaceRules)
+    choice: ChoiceRules = field(default_factory=ChoiceRules)
+    evaluation: EvaluationRules | None = None
+    session_timeout_s: float = float("inf")
+    pauses: bool = False
