@@ -4,10 +4,12 @@
 experiment.toml      the experiment with every default written out
 provenance.json      versions of the libraries, the processor
 sessions.parquet     every session of every phone          (fleet to learner)
-cohorts.parquet      every upload that a server step used   (fleet to learner)
+cohorts.parquet      every upload or report that was used   (fleet to learner)
 answers.parquet      what the learner answered, by version  (learner to fleet)
 versions.parquet     one row per server version
 evaluations.parquet  recall and perplexity by version, set of users and group
+installed.parquet    phones by installed version, hour by hour
+served.parquet       what those versions predict, hour by hour; only where any were installed
 fleet.json           how many phones were eligible, by hour
 ledger.json          the privacy events that ran, and the claim
 summary.json         the flat figures; written last: a directory that has it is whole

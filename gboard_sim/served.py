@@ -65,7 +65,10 @@ def course(installed: pa.Table, versions: pa.Table, evaluations: pa.Table) -> pa
     lag = newest[hour] - version
 
     def served(group: str) -> Floats:
-        recall = recall_of(version, *_evaluated(evaluations, group))
+        evaluated, known = _evaluated(evaluations, group)
+        if not len(evaluated):
+            return np.full(len(at_s), np.nan)
+        recall = recall_of(version, evaluated, known)
         return _sums(hour, np.where(has, recall, 0.0) * phones, len(at_s)) / fleet
 
     with np.errstate(invalid="ignore"):

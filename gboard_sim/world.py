@@ -49,7 +49,6 @@ class World:
         windows: When they are eligible.
         rules: How rounds go, or how an asynchronous server buffers.
         terms: On which phones take part.
-        capacity: What the links that they share carry.
         spec: The model's sizes.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
@@ -66,7 +65,6 @@ class World:
     windows: WindowSource
     rules: RoundRules | BufferRules
     terms: Terms
-    capacity: Capacity
     spec: ModelSpec
     schedule: Schedule
     codec: Codec
@@ -114,7 +112,6 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        capacity=Capacity(**experiment.network.model_dump()),
         spec=_spec(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=CODECS[experiment.codec.name](),
@@ -165,6 +162,7 @@ def _terms(experiment: Experiment) -> Terms:
         choice=ChoiceRules(protocol.selector, protocol.pool, protocol.preferred_s),
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         session_timeout_s=protocol.session_timeout_s or math.inf,
+        capacity=Capacity(**experiment.network.model_dump()),
         pauses=protocol.interruption == "pause",
     )
 

@@ -17,6 +17,7 @@ from gboard_sim.errors import RunDirectoryError
 from gboard_sim.journal import Journal, read_measures, read_outcomes, read_stint
 from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint, Upload
 from gboard_sim.tables import SCHEMAS
+from gboard_sim.uploads import Uploads
 
 WORK = LocalWork(epochs=None, steps=4, batch_size=8, learning_rate=0.25, cap=None)
 SHAPES = np.array(["-v[]+^", "[]", "-v[!", "-v[]+#", "-v[]+*"])
@@ -178,10 +179,80 @@ def test_a_cohort_is_read_back_upload_by_upload(tmp_path):
             assert name == "stints" or row[name] == value
 
 
+def mixed_cohort() -> Cohort:
+    """A cohort whose stints did three kinds of work, one of them without a cap."""
+    whole = cohort(7, 5)
+    works = (WORK, replace(WORK, steps=None, epochs=2, cap=9), replace(WORK, learning_rate=0.5))
+    uploads = tuple(
+        replace(
+            upload,
+            stints=tuple(
+                replace(stint, local=works[(upload.phone + nth) % 3], began_s=0.1 * upload.phone)
+                for nth, stint in enumerate(upload.stints)
+            ),
+        )
+        for upload in whole.uploads
+    )
+    return replace(whole, uploads=uploads)
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_a_cohort_is_the_table_of_its_uploads_as_dictionaries(tmp_path, columns):
+    made = mixed_cohort()
+    shared = {
+        name: getattr(made, name)
+        for name in ("makes_version", "task", "closed_s", "oldest_version")
+    }
+    rows = [
+        {**shared, "weight": weight, **asdict(upload)}
+        for upload, weight in zip(made.uploads, made.weights, strict=True)
+    ]
+    expected = pa.Table.from_pylist(rows, schema=SCHEMAS["cohorts"])
+    if columns:  # some rows of more, as the fleet hands them over
+        more = Uploads.of([*made.uploads[:2], *made.uploads])
+        made = replace(made, uploads=more.take(np.arange(2, 7)))
+    journal = Journal(tmp_path / "journal")
+    journal.cohort(made)
+    assert journal.table("cohorts").combine_chunks().equals(expected)
+
+
+STINT_CHANGES = {
+    "phone": 9,
+    "nth": 9,
+    "version": 9,
+    "rows": (2, 9),
+    "tokens": 9,
+    "began_s": 9.0,
+    "ended_s": 9.0,
+    "local": replace(WORK, steps=None, epochs=4),
+}
+
+
+@pytest.mark.parametrize("field", [*STINT_CHANGES, "one stint less", "arrived_s", "task"])
+def test_a_cohort_whose_stints_differ_from_the_recorded_ones_is_refused(tmp_path, field):
+    made = mixed_cohort()
+    before = Journal(tmp_path / "journal")
+    before.cohort(made)
+    position = before.flush()
+    upload = made.uploads[3]
+    stints = upload.stints
+    if field in STINT_CHANGES:
+        stints = (stints[0], replace(stints[1], **{field: STINT_CHANGES[field]}))
+    elif field == "one stint less":
+        stints = stints[:1]
+    arrived_s = upload.arrived_s + (field == "arrived_s")
+    changed = replace(upload, stints=stints, arrived_s=arrived_s)
+    uploads = (*made.uploads[:3], changed, made.uploads[4])
+    task = "evaluate" if field == "task" else "train"
+    Journal(tmp_path / "journal", position).cohort(made)
+    with pytest.raises(RunDirectoryError, match="cohorts"):
+        Journal(tmp_path / "journal", position).cohort(replace(made, uploads=uploads, task=task))
+
+
 def test_answers_are_read_back_as_they_were_given(tmp_path):
     journal = Journal(tmp_path / "journal")
     outcomes = [
-        Outcome(1, metrics={"loss": 6.5}),
+        Outcome(1, metrics={"loss": 6.5}, utility={7: 0.1, 3: 50.0 / 3.0}),
         Outcome(2, local=(WORK, replace(WORK, steps=None, epochs=2, cap=9)), stop="no_gain"),
     ]
     journal.outcome(outcomes[0])
@@ -190,6 +261,7 @@ def test_answers_are_read_back_as_they_were_given(tmp_path):
     journal.outcome(outcomes[1])
     table = journal.table("answers")
     assert read_outcomes(table) == {1: outcomes[0], 2: outcomes[1]}
+    assert list(read_outcomes(table)[1].utility) == [7, 3]
     assert read_measures(table) == {7: Measure(payload_bytes=130, norm=0.5)}
 
 

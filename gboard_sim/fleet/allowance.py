@@ -13,7 +13,7 @@ MONTH_DAYS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class AllowanceRules:
-    """Limits for each phone, in the phone's own days and in months of the run; None is no limit.
+    """Limits for each phone, in its own days and in months of the run; None is no limit.
 
     Attributes:
         mb_per_day: Megabytes, both ways together.
@@ -42,14 +42,14 @@ class Allowance:
     """
 
     def __init__(self, rules: AllowanceRules, phones: int, utc_offset_s: Floats) -> None:
-        self._offset_s = utc_offset_s
+        month_s, no_offset_s = MONTH_DAYS * DAY_S, np.zeros_like(utc_offset_s)
         self._limits = [
-            _Limit(limit, period_s, kind, phones)
-            for limit, period_s, kind in (
-                (rules.mb_per_day, DAY_S, "bytes"),
-                (rules.mb_per_month, MONTH_DAYS * DAY_S, "bytes"),
-                (rules.j_per_day, DAY_S, "joules"),
-                (rules.j_per_month, MONTH_DAYS * DAY_S, "joules"),
+            _Limit(limit, period_s, offset_s, kind)
+            for limit, period_s, offset_s, kind in (
+                (rules.mb_per_day, DAY_S, utc_offset_s, "bytes"),
+                (rules.mb_per_month, month_s, no_offset_s, "bytes"),
+                (rules.j_per_day, DAY_S, utc_offset_s, "joules"),
+                (rules.j_per_month, month_s, no_offset_s, "joules"),
             )
             if limit is not None
         ]
@@ -58,46 +58,48 @@ class Allowance:
         """Whether a session like its last fits into what each phone has left. Shape [n]."""
         fine = np.ones(len(phone), dtype=bool)
         for limit in self._limits:
-            fine &= limit.suffices(phone, limit.period(self._local(phone, at_s)))
+            fine &= limit.suffices(phone, limit.period(phone, at_s))
         return fine
 
     def renewed_s(self, phone: Ints, at_s: Floats) -> Floats:
         """When each phone may spend again: now, or when the period begins that it waits for."""
         again_s = at_s.copy()
         for limit in self._limits:
-            period = limit.period(self._local(phone, at_s))
-            next_s = (period + 1) * limit.period_s - self._offset(phone)
-            again_s = np.where(limit.suffices(phone, period), again_s, np.maximum(again_s, next_s))
+            period = limit.period(phone, at_s)
+            next_s = np.maximum(again_s, limit.begins_s(phone, period + 1))
+            again_s = np.where(limit.suffices(phone, period), again_s, next_s)
         return again_s
 
     def spend(self, phone: Ints, at_s: Floats, moved_bytes: Ints, joules: Floats) -> None:
         """Books sessions of distinct phones to the periods in which they began. Shape [n] each."""
         for limit in self._limits:
             amount = moved_bytes / BYTES_PER_MB if limit.kind == "bytes" else joules
-            limit.spend(phone, limit.period(self._local(phone, at_s)), amount)
-
-    def _local(self, phone: Ints, at_s: Floats) -> Floats:
-        return at_s + self._offset(phone)
-
-    def _offset(self, phone: Ints) -> Floats:
-        offset_s: Floats = self._offset_s[phone]
-        return offset_s
+            limit.spend(phone, limit.period(phone, at_s), amount)
 
 
 class _Limit:
     """One limit: what each phone spent in the period that it last spent in."""
 
-    def __init__(self, limit: float, period_s: float, kind: str, phones: int) -> None:
-        self.period_s, self.kind = period_s, kind
+    def __init__(self, limit: float, period_s: float, offset_s: Floats, kind: str) -> None:
+        phones = len(offset_s)
+        self.kind = kind
         self._limit = limit
+        self._period_s = period_s
+        self._offset_s = offset_s
         self._spent = np.zeros(phones)
         self._last = np.zeros(phones)
-        self._period = np.full(phones, -1, dtype=np.int64)
+        self._period = np.zeros(phones, dtype=np.int64)
 
-    def period(self, local_s: Floats) -> Ints:
-        """Number of the period in which each time falls. Shape [n]."""
-        number: Ints = np.floor(local_s / self.period_s).astype(np.int64)
+    def period(self, phone: Ints, at_s: Floats) -> Ints:
+        """Number of the period of each phone in which each time falls. Shape [n]."""
+        local_s = at_s + self._offset_s[phone]
+        number: Ints = np.floor(local_s / self._period_s).astype(np.int64)
         return number
+
+    def begins_s(self, phone: Ints, period: Ints) -> Floats:
+        """When each phone's period begins. Shape [n]."""
+        starts_s: Floats = period * self._period_s - self._offset_s[phone]
+        return starts_s
 
     def suffices(self, phone: Ints, period: Ints) -> Flags:
         """Whether the last session's amount still fits. Shape [n]."""

@@ -14,7 +14,8 @@ import simpy
 
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
-from gboard_sim.fleet.flight import Flight, FlightDesk
+from gboard_sim.fleet.flight import Flight
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.uploads import Dropouts, Uploads
@@ -47,6 +48,8 @@ class Buffer:
         while server.runs:
             if self._evaluation is not None:
                 yield from self._evaluation.run_due()
+            if not server.runs:
+                return
             if server.held.task != "train":
                 server.hold(Selection("train"), 0)
             # One at a time: the session of a phone may be over before the next phone checks in.
@@ -64,28 +67,26 @@ class Buffer:
         taken = server.take(np.ones(server.held.held, dtype=bool))
         flight = self._desk.configure(taken, taken.checked_in_s, server.version)
         self._at_work += taken.held
-        base, ended_s = int(flight.batch.base[0]), float(flight.batch.priced.ended_s[0])
-        server.fly(base)
-        server.begin(self._land(flight, base, ended_s, server.alarm(ended_s)))
+        ended = flight.ended.all()
+        ending = server.alarm(float(flight.ended_s[0])) if ended else flight.next_end()
+        server.begin(self._land(flight, ending))
 
-    def _land(self, flight: Flight, base: int, ended_s: float, ending: simpy.Event) -> Steps:
+    def _land(self, flight: Flight, ending: simpy.Event) -> Steps:
         """Waits for the end of one session, and buffers its upload."""
-        server, rows = self._server, np.zeros(1, dtype=np.int64)
+        server, desk, rows = self._server, self._desk, np.zeros(1, dtype=np.int64)
         yield ending
         self._at_work -= 1
-        stale = server.version - base
+        ended_s, base = float(flight.ended_s[0]), int(flight.opened.base[0])
         limit = self._rules.max_staleness
         arrived = bool(np.isfinite(flight.arrived_s[0])) and server.stop_reason is None
-        used = arrived and (limit is None or stale <= limit)
-        if used:
-            self._desk.use(flight, rows, server.version + 1)
-            self._held.append(flight.uploads(rows))
+        if arrived and (limit is None or server.version - base <= limit):
+            desk.use(flight, rows, server.version + 1)
+            self._held.append(desk.uploads(flight, rows))
         else:
-            self._dropouts.append(flight.dropouts())
-        self._desk.settle(flight, rows, ended_s)
+            self._dropouts.append(desk.dropouts(flight, rows))
+        desk.settle(flight, rows, ended_s)
         if len(self._held) == self._rules.goal:
             self._close(ended_s)
-        server.land(base)
 
     def _close(self, closed_s: float) -> None:
         """Makes a version of the buffer."""

@@ -4,10 +4,10 @@ import numpy as np
 
 from gboard_sim.fleet.accounts import Accounts
 from gboard_sim.fleet.admission import Admission
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.pacing import Pacing
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.selection import Selection
-from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Schedule
 from gboard_sim.records import Flags, Floats, Ints
@@ -27,7 +27,7 @@ class CheckIns:
         self,
         *,
         phones: Phones,
-        desk: SessionDesk,
+        desk: FlightDesk,
         work: Work,
         schedule: Schedule,
         accounts: Accounts,
@@ -47,9 +47,7 @@ class CheckIns:
         """Spreads the first calls of a fleet that is steered, as if the run had gone on before."""
         phones = self._phones
         if self._pacing.outlasts_windows:
-            everyone = np.arange(len(phones.checkins))
-            start_s = np.zeros(len(everyone))
-            phones.call_s[:] = self._pacing.back_s(everyone, phones.checkins, start_s)
+            phones.call_s[:] = self._pacing.first_s(np.arange(len(phones.checkins)))
 
     def advance(self, until_s: float, version: int, selection: Selection | None) -> float:
         """Works through the acts of phones before `until_s`, or fewer.
@@ -83,6 +81,8 @@ class CheckIns:
             wanted[calls] = self._admission.allowed(
                 due[calls], at_s[calls], version, selection.task
             )
+            if selection.task == "evaluate":
+                wanted &= self._work.judged(due)[2] > 0
             rows = np.flatnonzero(wanted)
             missing = selection.target - selection.held
             if len(rows) >= missing:
@@ -94,7 +94,8 @@ class CheckIns:
 
         self._start_over(due[lapsed])
         offline = ~calls & able
-        self._stay_offline(due[offline], at_s[offline], version)
+        if offline.any():
+            self._desk.stay_offline(due[offline], at_s[offline], version)
         phones.leave_window(due[~calls & ~offline])
         self._accounts.checkins += int(calls.sum())
         phones.checkins[due[calls]] += 1
@@ -164,22 +165,3 @@ class CheckIns:
         if self._schedule.keeps_unsent:
             self._accounts.cycles_abandoned += len(phone)
         self._phones.reset(phone)
-
-    def _stay_offline(self, phone: Ints, at_s: Floats, version: int) -> None:
-        """Windows without a check-in: download where there is no cycle, train, send nothing."""
-        if not len(phone):
-            return
-        phones, desk = self._phones, self._desk
-        batch = desk.open(
-            phone,
-            start_s=at_s,
-            window_end_s=phones.window_end_s[phone],
-            version=version,
-            payload_bytes=None,
-        )
-        columns = desk.columns(
-            batch, began_s=at_s, version=np.full(len(phone), version), checked_in=False
-        )
-        desk.settle(batch, np.zeros(len(phone), dtype=bool), keeps=True, uploads=False)
-        self._accounts.write(self._accounts.reserve(len(phone)), columns)
-        phones.release(phone, np.maximum(phones.window_end_s[phone], batch.priced.ended_s))

@@ -5,15 +5,17 @@ several times as large and choose from it:
 
 - `uniform`: at random.
 - `longest_waiting`: those whose last session lies longest ago; phones that had none come first.
-- `utility`: Oort (Lai et al., OSDI 2021, equation 2). Phone i scores
+- `utility`: Oort (Lai et al., OSDI 2021, algorithm 1 and equation 2). Phone i scores
 
-      U_i = |B_i| sqrt(1/|B_i| sum over B_i of loss^2) x (T / t_i)^(1(T < t_i) alpha)
+      (U_i + sqrt(0.1 ln(v) / v_i)) x (T / t_i)^(1(T < t_i) alpha)
 
-  with its statistical utility, that the learner gives one version after it took part, an
-  exploration bonus sqrt(0.1 ln(v) / v_i) for v_i, the version of its last participation, and its
-  last session's duration t_i against the preferred duration T. A share of the choices, that shrinks
-  version by version, goes to phones that were never tried, the fastest links first there, at random
-  here.
+  where U_i = |B_i| sqrt(1/|B_i| sum over B_i of loss^2) is what the learner says of it one version
+  after it took part, v the version that is about to be made, v_i the one for which it was last
+  chosen, t_i how long that took it, and T the duration preferred. A share of the choices goes to
+  phones whose U_i is not known; it begins at 0.9 and shrinks version by version. The rest is drawn,
+  in proportion to their scores, from the phones that score at least 95% of the last of the best.
+  Oort takes faster phones first among the unknown ones, cuts off outliers of U_i, and moves T as
+  the sum of U_i falls; here the unknown are drawn alike, U_i stands, and T is fixed.
 """
 
 from collections.abc import Mapping
@@ -31,7 +33,8 @@ Selector = Literal["first", "uniform", "longest_waiting", "utility"]
 
 _ALPHA = 2.0  # penalty of slow phones (Oort, section 7.1)
 _EXPLORE, _EXPLORE_DECAY, _EXPLORE_LEAST = 0.9, 0.98, 0.2  # Oort, section 7.1
-_UNCERTAINTY = 0.1  # weight of the exploration bonus (Oort, algorithm 1)
+_UNCERTAINTY = 0.1  # weight of the bonus of phones not seen for long (Oort, algorithm 1)
+_CUT_OFF = 0.95  # share of the last of the best scores that still takes part (Oort, section 7.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +99,27 @@ class Chooser:
         self._utility[np.fromiter(utility.keys(), dtype=np.int64)] = list(utility.values())
 
     def _by_utility(self, phone: Ints, draw: Floats, wanted: int, version: int) -> Ints:
-        """Places in order of preference: the best tried, and a share never tried."""
+        """Places in order of preference: a share never tried, the others by their scores."""
         known = ~np.isnan(self._utility[phone])
+        tried, untried = np.flatnonzero(known), np.flatnonzero(~known)
         explore = max(_EXPLORE * _EXPLORE_DECAY**version, _EXPLORE_LEAST)
-        fresh = min(int((~known).sum()), max(round(explore * wanted), wanted - int(known.sum())))
-        order = np.lexsort((draw, -self.scores(phone, version)))
-        tried, untried = order[known[order]], np.flatnonzero(~known)
+        fresh = min(len(untried), max(round(explore * wanted), wanted - len(tried)))
         untried = untried[np.argsort(draw[untried], kind="stable")]
-        best = tried[: wanted - fresh]
-        return np.concatenate([best, untried[:fresh], tried[len(best) :], untried[fresh:]])
+        order = np.concatenate([untried[:fresh], tried])
+        if fresh < wanted:
+            score = self.scores(phone[tried], version)
+            admitted = score >= _CUT_OFF * np.sort(score)[fresh - wanted]
+            # The first of exponential clocks at these rates: a draw without return by score.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rings = -np.log1p(-draw[tried]) / score
+            order[fresh:] = tried[np.lexsort((np.where(score > 0.0, rings, np.inf), ~admitted))]
+        return np.concatenate([order, untried[fresh:]])
 
     def scores(self, phone: Ints, version: int) -> Floats:
-        """Oort's utility of phones that were tried, NaN of the others. Shape [n]."""
+        """Oort's scores of phones when `version` is the newest, NaN of the untried. Shape [n]."""
         last = np.maximum(self._last_version[phone], 1)
-        bonus = np.sqrt(_UNCERTAINTY * log(max(version, 1)) / last)
-        took_s = self._took_s[phone]
+        bonus = np.sqrt(_UNCERTAINTY * log(version + 1) / last)
         preferred_s = self._rules.preferred_s
-        slow = np.maximum(took_s, preferred_s) / preferred_s
+        slow = np.maximum(self._took_s[phone], preferred_s) / preferred_s
         scored: Floats = (self._utility[phone] + bonus) * slow**-_ALPHA
         return scored

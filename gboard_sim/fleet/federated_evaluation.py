@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import simpy
 
-from gboard_sim.fleet.flight import Flight, FlightDesk
+from gboard_sim.fleet.flight import Flight
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.records import Ints
@@ -73,27 +74,33 @@ class FederatedEvaluation:
             chosen = server.take(np.ones(held.held, dtype=bool))
             at_s = np.full(chosen.held, server.clock_s)
             flight = self._desk.configure(chosen, at_s, server.version)
-            self._await(flight, server.clock_s + rules.deadline_s)
+            deadline_s = server.clock_s + rules.deadline_s
+            closing = server.alarm(self._close(flight, deadline_s)[0])
+            if not flight.ended.all():
+                closing |= flight.arrivals(rules.goal)
+            server.begin(self._report(flight, deadline_s, closing))
 
-    def _await(self, flight: Flight, deadline_s: float) -> None:
-        """Finds out when the last report that counts comes in."""
-        server = self._server
-        arrived_s = np.where(flight.arrived_s <= deadline_s, flight.arrived_s, np.inf)
-        rows = np.flatnonzero(np.isfinite(arrived_s))
-        rows = np.sort(rows[np.lexsort((rows, arrived_s[rows]))][: self._rules.goal])
+    def _close(self, flight: Flight, deadline_s: float) -> tuple[float, Ints]:
+        """When the last report that counts comes in, and whose reports count."""
+        rows = np.flatnonzero(flight.arrived_s <= deadline_s)
+        rows = rows[np.lexsort((rows, flight.arrived_s[rows]))][: self._rules.goal]
         enough = len(rows) == self._rules.goal
-        closes_s = float(arrived_s[rows].max()) if enough else deadline_s
-        server.fly(flight.version)
-        server.begin(self._report(flight, rows, closes_s, server.alarm(closes_s)))
+        return float(flight.arrived_s[rows[-1]]) if enough else deadline_s, np.sort(rows)
 
-    def _report(self, flight: Flight, rows: Ints, closes_s: float, closing: simpy.Event) -> Steps:
-        """Waits for the reports, and hands them over."""
-        server = self._server
+    def _report(self, flight: Flight, deadline_s: float, closing: simpy.Event) -> Steps:
+        """Waits for the reports, hands them over, and waits for those that come late."""
+        server, desk = self._server, self._desk
         yield closing
-        self._desk.use(flight, rows, flight.version)
-        self._desk.settle(flight, np.arange(flight.held.held), closes_s)
-        server.land(flight.version)
+        closes_s, rows = self._close(flight, deadline_s)
+        desk.use(flight, rows, flight.version)
         if len(rows):
             self.reports += len(rows)
             self.rounds += 1
-            server.judge(flight.uploads(rows), flight.version, closes_s)
+            server.judge(desk.uploads(flight, rows), flight.version, closes_s)
+        while True:
+            over = np.flatnonzero(flight.open & flight.ended)
+            if len(over):
+                desk.settle(flight, over, closes_s)
+            if not flight.open.any():
+                return
+            yield flight.next_end()

@@ -77,6 +77,15 @@ class Pacing:
         """No phone comes back sooner after a check-in."""
         return self._rules.retry_s[0]
 
+    def first_s(self, phone: Ints) -> Floats:
+        """When phones call first in a run, as if it had gone on for long before. Shape [n].
+
+        Someone who looks in on waits of U[0, s] at any time finds what is left of one, of density
+        2 / s (1 - t / s): so as many call from the first second on as later.
+        """
+        draw = seeds.uniforms(self._seed, "first call", phone)
+        return self._spread_s * (1.0 - np.sqrt(1.0 - draw))
+
     def back_s(self, phone: Ints, checkins: npt.NDArray[np.int32], at_s: Floats) -> Floats:
         """When phones that are turned away come back, if they are eligible then. Shape [n].
 

@@ -12,7 +12,8 @@ import simpy
 
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
-from gboard_sim.fleet.flight import Flight, FlightDesk
+from gboard_sim.fleet.flight import Flight
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
@@ -105,30 +106,47 @@ class Rounds:
         chosen = server.take(choice)
         flight = self._desk.configure(chosen, np.full(chosen.held, at_s), server.version)
         self._reporting = True
-        closes_s, used = close(flight.arrived_s, flight.batch.phone, at_s, self._rules)
-        server.begin(self._report(flight, np.flatnonzero(used), closes_s, server.alarm(closes_s)))
+        closes_s, _ = close(flight.arrived_s, chosen.phone, at_s, self._rules)
+        closing = server.alarm(closes_s)
+        if not flight.ended.all():
+            closing |= flight.arrivals(self._rules.goal)
+        server.begin(self._report(flight, at_s, closing))
 
-    def _report(self, flight: Flight, rows: Ints, closes_s: float, closing: simpy.Event) -> Steps:
-        """Waits for the round to close, and makes its version."""
-        server = self._server
+    def _report(self, flight: Flight, configured_s: float, closing: simpy.Event) -> Steps:
+        """Waits for the round to close, makes its version, and waits for those that come late."""
+        server, desk = self._server, self._desk
         yield closing
-        self._desk.use(flight, rows, server.version + 1)
-        dropouts = flight.dropouts()
-        phone, ended_s = flight.batch.phone, flight.batch.priced.ended_s
-        self._chooser.participated(phone, server.version + 1, flight.held.checked_in_s, ended_s)
-        self._desk.settle(flight, np.arange(flight.held.held), closes_s)
-        self._dropouts.append(dropouts)
-        if len(rows):
-            uploads = flight.uploads(rows)
-            weights = tuple(self._desk.weights(uploads).tolist())
+        phone = flight.held.phone
+        closes_s, used = close(flight.arrived_s, phone, configured_s, self._rules)
+        rows = np.flatnonzero(used)
+        desk.use(flight, rows, server.version + 1)
+        uploads = desk.uploads(flight, rows) if len(rows) else None
+        self._settle(flight, closes_s)
+        if uploads is not None:
+            weights = tuple(desk.weights(uploads).tolist())
             server.step(uploads, weights, closes_s, self._told(closes_s))
         else:
             server.abandon(closes_s)
         self._reporting = False
+        while flight.open.any():
+            yield flight.next_end()
+            self._settle(flight, closes_s)
+
+    def _settle(self, flight: Flight, closes_s: float) -> None:
+        """Settles the sessions that have ended."""
+        rows = np.flatnonzero(flight.open & flight.ended)
+        if not len(rows):
+            return
+        self._dropouts.append(self._desk.dropouts(flight, rows))
+        held, ended_s = flight.held, flight.ended_s
+        self._chooser.participated(
+            held.phone[rows], flight.version + 1, held.checked_in_s[rows], ended_s[rows]
+        )
+        self._desk.settle(flight, rows, closes_s)
 
     def _told(self, until_s: float) -> Dropouts:
         """Takes the dropouts that have ended by a time."""
-        known = Dropouts.joined(self._dropouts)
+        known = Dropouts.joined([Dropouts.none(), *self._dropouts])
         over = known.at_s <= until_s
         self._dropouts = [known.take(np.flatnonzero(~over))]
         return known.take(np.flatnonzero(over))

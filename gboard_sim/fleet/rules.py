@@ -12,7 +12,7 @@ from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import Population
 from gboard_sim.protocols import Typed
-from gboard_sim.records import Ints
+from gboard_sim.records import Floats, Ints
 
 Weights = Literal["examples", "tokens", "uniform"]
 
@@ -103,6 +103,12 @@ def check(
             f"protocol.goal = {rules.goal} is not allowed: must be between 1 and "
             f"fleet.phones = {phones}"
         )
+    if isinstance(rules, BufferRules) and not 1 <= rules.concurrency <= phones:
+        raise ExperimentError(
+            f"protocol.concurrency = {rules.concurrency} is not allowed: must be between 1 and "
+            f"fleet.phones = {phones}: a phone is at work once at a time"
+        )
+    _check_kinds(population)
     if isinstance(rules, RoundRules) and not 1 <= rules.minimum <= rules.goal:
         raise ExperimentError(
             f"protocol.minimum = {rules.minimum} is not allowed: must be between 1 and "
@@ -121,16 +127,55 @@ def check(
     shortest = typing.shortest
     if shortest is None:
         raise ExperimentError("text: no phone has any text; there is nothing to train on")
-    fastest_s = float(
-        np.min(
-            download_bytes / population.down_bytes_per_s
-            + shortest * flop_per_token / population.flop_per_s
-            + payload_bytes / population.up_bytes_per_s
-        )
+    seconds = whole_session_s(
+        population,
+        download_bytes=download_bytes,
+        payload_bytes=payload_bytes,
+        tokens=shortest,
+        flop_per_token=flop_per_token,
     )
+    fastest_s = float(seconds.min())
     if isinstance(rules, RoundRules) and rules.deadline_s < fastest_s:
         raise ExperimentError(
             f"protocol.deadline_s = {rules.deadline_s:g} is not allowed: must be at least "
             f"{fastest_s:.3g}, the seconds that the fastest phone needs to download the model, "
             "train on one message and upload; most phones need several times that"
         )
+
+
+def whole_session_s(
+    population: Population,
+    *,
+    download_bytes: Ints,
+    payload_bytes: int,
+    tokens: int,
+    flop_per_token: float,
+) -> Floats:
+    """Seconds of a session in which nothing fails, at mean rates. Shape [phones]."""
+    wire = 1.0 / (1.0 - population.loss_share)
+    seconds: Floats = (
+        2.0 * population.round_trip_s
+        + download_bytes * wire / population.down_bytes_per_s
+        + tokens * flop_per_token / population.flop_per_s
+        + payload_bytes * wire / population.up_bytes_per_s
+    )
+    return seconds
+
+
+def _check_kinds(population: Population) -> None:
+    """Refuses phones of a class, network or profile that their mix does not have."""
+    mix = population.mix
+    if mix is None:  # phones written by hand
+        return
+    for name, kind, kinds in (
+        ("class", population.phone_class, mix.classes),
+        ("network", population.network, mix.networks),
+        ("profile", population.profile, mix.profiles),
+    ):
+        wrong = np.flatnonzero((kind < 0) | (kind >= len(kinds)))
+        if len(wrong):
+            phone = int(wrong[0])
+            raise ExperimentError(
+                f"fleet: phone {phone} is of {name} {kind[phone]}, which is not allowed: the mix "
+                f"has {len(kinds)}, counted from 0"
+            )

@@ -6,9 +6,9 @@ configures reports from processes of its own, woken by exact alarms.
 """
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from itertools import count
+from math import inf, nextafter
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import simpy
 
 from gboard_sim.fleet.accounts import Accounts, Eligibility
 from gboard_sim.fleet.check_in import CheckIns
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.rules import StopRules
 from gboard_sim.fleet.selection import Selection
@@ -25,6 +26,9 @@ from gboard_sim.protocols import Learner
 from gboard_sim.records import Cohort, Floats, Ints, Outcome
 from gboard_sim.units import BYTES_PER_MB, DAY_S
 from gboard_sim.uploads import Dropouts, Uploads
+
+_AFTER_ALL = simpy.events.EventPriority(3)
+"""simpy's own priorities are 0 and 1; shared links work out their rates at 2."""
 
 Steps = Generator[simpy.Event, Any, None]
 
@@ -50,11 +54,13 @@ class Server:
         calendar: Calendar,
         eligibility: Eligibility,
         check_ins: CheckIns,
+        flights: FlightDesk,
         work: Work,
         learner: Learner,
         accounts: Accounts,
         stop: StopRules,
         phone_class: Ints,
+        live: bool,
         lookahead: int,
         stretch_s: float,
         progress: Callable[[float, int], None],
@@ -72,11 +78,13 @@ class Server:
         self._calendar = calendar
         self._eligibility = eligibility
         self._check_ins = check_ins
+        self._flights = flights
         self._work = work
         self._learner = learner
         self._accounts = accounts
         self._stop = stop
         self._class = phone_class
+        self._live = live
         self._lookahead = lookahead
         self._stretch_s = stretch_s
         self._progress = progress
@@ -84,7 +92,7 @@ class Server:
         self._end_s = stop.days * DAY_S
         self._alarms: list[tuple[float, int, simpy.Event]] = []
         self._number = count()
-        self._flying: Counter[int] = Counter()
+        self._begun: list[simpy.Process] = []
         self._asked = 0
 
     @property
@@ -93,8 +101,8 @@ class Server:
         return self.stop_reason is None and self.clock_s < self._end_s
 
     def begin(self, steps: Steps) -> None:
-        """Starts a process."""
-        self._env.process(steps)
+        """Starts a process, which the run waits for."""
+        self._begun.append(self._env.process(steps))
 
     def alarm(self, at_s: float) -> simpy.Event:
         """An event that comes at exactly this time, before anything that phones do then."""
@@ -118,16 +126,6 @@ class Server:
             self._check_ins.turn_away(rest.phone, at_s, calling=False)
         return taken.in_phone_order()
 
-    def fly(self, version: int) -> None:
-        """Takes note of a session that works from a version: its snapshot is still needed."""
-        self._flying[version] += 1
-
-    def land(self, version: int) -> None:
-        """The end of what `fly` noted."""
-        self._flying[version] -= 1
-        if not self._flying[version]:
-            del self._flying[version]
-
     def accept(self, until_s: float) -> Steps:
         """Lets time pass while check-ins are accepted; see `wait`."""
         yield from self._pass(until_s, self.held)
@@ -144,11 +142,14 @@ class Server:
         self._look_ahead(self._check_ins.begin)
         yield from protocol
         self._log_departures(self.held, np.full(self.held.held, self.clock_s))
-        while self._alarms:
-            self.clock_s = max(self.clock_s, self._alarms[0][0])
-            yield from self._ring()
         if self.stop_reason is None:
             self.stop_reason, self.ended_s = "days", self.clock_s
+        while any(process.is_alive for process in self._begun) or self._live:
+            next_s = min(self._alarm_s, self._env.peek())
+            if next_s == np.inf:
+                break
+            self.clock_s = max(self.clock_s, next_s)
+            yield from self._ring()
         self._accounts.flush()
         self._wait(self.version)
 
@@ -157,14 +158,15 @@ class Server:
         while self._calendar.known_until_s < self.clock_s + DAY_S:
             self._eligibility.add(self._calendar.extend())
             self._calendar.forget(self.clock_s)
+            # Until all of the first day is known, nobody is told of windows: `first` comes before.
             if self._calendar.known_until_s >= DAY_S:
                 first()
-            self._phones.find_windows()
+                self._phones.find_windows()
 
     def _pass(self, until_s: float, selection: Selection | None) -> Steps:
         """One stretch of time without an event of the server's."""
         self._look_ahead()
-        alarm_s = self._alarms[0][0] if self._alarms else np.inf
+        alarm_s = min(self._alarm_s, self._env.peek() if self._live else np.inf)
         until_s = min(
             until_s,
             alarm_s,
@@ -176,20 +178,35 @@ class Server:
             until_s = min(until_s, self.clock_s + self._stretch_s)
             self.clock_s = self._check_ins.advance(until_s, self.version, selection)
         elif self.clock_s >= self._end_s:
-            self.clock_s = max(self.clock_s, alarm_s if self._alarms else self.clock_s)
+            self.clock_s = max(self.clock_s, alarm_s if alarm_s < np.inf else self.clock_s)
         gone = self.held.depart(self.clock_s)
         if gone.held:
             self._log_departures(gone, gone.window_end_s)
             self._phones.release(gone.phone, gone.window_end_s)
         yield from self._ring()
 
+    @property
+    def _alarm_s(self) -> float:
+        """When the next alarm rings."""
+        return self._alarms[0][0] if self._alarms else np.inf
+
     def _ring(self) -> Steps:
         """Rings the alarms whose time has come, one after another."""
-        yield self._env.timeout(max(self.clock_s - self._env.now, 0.0))
+        delay_s = max(self.clock_s - self._env.now, 0.0)
+        while self._env.now + delay_s < self.clock_s:  # rounded down, simpy would stand still
+            delay_s = nextafter(delay_s, inf)
+        yield self._after_all(delay_s)
         while self._alarms and self._alarms[0][0] <= self.clock_s:
             event = heapq.heappop(self._alarms)[2]
             event.succeed()
-            yield event
+            yield self._after_all(0.0)
+
+    def _after_all(self, delay_s: float) -> simpy.Event:
+        """An event after everything else of its instant, what follows from that included."""
+        event = self._env.event()
+        event._ok, event._value = True, None
+        self._env.schedule(event, priority=_AFTER_ALL, delay=delay_s)
+        return event
 
     def step(
         self, uploads: Uploads, weights: tuple[float, ...], closed_s: float, dropouts: Dropouts
@@ -197,7 +214,7 @@ class Server:
         """Hands a cohort over and waits where the timing of what follows depends on it."""
         self.version += 1
         self.rounds += 1
-        oldest = min(self.version, int(self._phones.base.min(initial=NONE)), *self._flying)
+        oldest = min(self.version, self._oldest_base())
         self._accounts.flush()
         self._learner.step(
             Cohort(
@@ -229,6 +246,10 @@ class Server:
             reason = "versions"
         self._closed(closed_s, reason)
 
+    def _oldest_base(self) -> int:
+        """The oldest version that a phone works from, or has kept training from."""
+        return min(int(self._phones.base.min(initial=NONE)), *self._flights.bases, NONE)
+
     def judge(self, reports: Uploads, version: int, closed_s: float) -> None:
         """Hands over the reports of phones that scored a version."""
         self._learner.step(
@@ -238,7 +259,7 @@ class Server:
                 closed_s=closed_s,
                 uploads=reports,
                 weights=(1.0,) * len(reports),
-                oldest_version=min([version, *self._flying]),
+                oldest_version=min(version, self._oldest_base()),
             )
         )
 

@@ -1,15 +1,15 @@
 """What phones do once they are at work: from windows and plans to priced sessions."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gboard_sim.fleet.asked import Asked
-from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
+from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD
+from gboard_sim.fleet.opened import Batch, Opened
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.population import Population
-from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
+from gboard_sim.fleet.pricing import shapes
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Learner
 from gboard_sim.records import Flags, Floats, Ints, Task
@@ -20,45 +20,8 @@ FORWARD_SHARE = 1.0 / 3.0
 products for each of its (Kaplan et al., 2020, section 2.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Sessions of distinct phones with their inputs.
-
-    Attributes:
-        task: What they are asked.
-        phone: Phones. Shape [n].
-        base: Version that each works from. Shape [n].
-        first: First row of the stint. Shape [n].
-        last: Last-plus-one row. Shape [n].
-        tokens: Tokens of the whole stint, 0 where there is none. Shape [n].
-        priced: What the sessions come to.
-    """
-
-    task: Task
-    phone: Ints
-    base: Ints
-    first: Ints
-    last: Ints
-    tokens: Ints
-    priced: Priced
-
-    def take(self, rows: Ints) -> "Batch":
-        """Some of the sessions."""
-        if len(rows) == len(self.phone) and bool((rows == np.arange(len(rows))).all()):
-            return self
-        return Batch(
-            self.task,
-            self.phone[rows],
-            self.base[rows],
-            self.first[rows],
-            self.last[rows],
-            self.tokens[rows],
-            self.priced.take(rows),
-        )
-
-
 class SessionDesk:
-    """Prices the sessions of a fleet."""
+    """What phones are asked in sessions, and what their cycles come to."""
 
     def __init__(
         self,
@@ -68,20 +31,16 @@ class SessionDesk:
         learner: Learner,
         *,
         flop_per_token: float,
-        seed: int,
-        timeout_s: float = np.inf,
-        next_window: NextWindow | None = None,
+        timeout_s: float,
     ) -> None:
         self._population = population
         self._phones = phones
         self._work = work
         self._learner = learner
         self._flop_per_token = flop_per_token
-        self._conditions = Conditions(population, seed)
         self._timeout_s = timeout_s
-        self._next_window = next_window
 
-    def open(
+    def ask(
         self,
         phone: Ints,
         *,
@@ -90,8 +49,8 @@ class SessionDesk:
         version: int,
         payload_bytes: Ints | None,
         task: Task = "train",
-    ) -> Batch:
-        """Prices sessions in which each phone downloads and trains what its cycle still needs.
+    ) -> Opened:
+        """Opens sessions in which each phone downloads and trains what its cycle still needs.
 
         With `evaluate` a phone downloads the version whatever it has, and scores its held-out text
         at the price of a forward pass.
@@ -135,8 +94,7 @@ class SessionDesk:
             stint=stint,
             flop_per_token=self._flop_per_token * (FORWARD_SHARE if judges else 1.0),
         )
-        priced = price(asked, self._conditions, self._next_window)
-        return Batch(task, phone, base, first, last, tokens, priced)
+        return Opened(task, asked, base, first, last, tokens)
 
     def settle(self, batch: Batch, used: Flags, *, keeps: bool, uploads: bool) -> None:
         """Moves the cycles of phones on by what came of their sessions.

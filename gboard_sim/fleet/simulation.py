@@ -13,10 +13,12 @@ from gboard_sim.fleet.buffer import Buffer
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
+from gboard_sim.fleet.conditions import Conditions
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
-from gboard_sim.fleet.flight import FlightDesk
+from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.invariants import Invariants
+from gboard_sim.fleet.live_sessions import LiveSessions
 from gboard_sim.fleet.pacing import Pacing
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.population import Population
@@ -171,28 +173,24 @@ def simulate(
         terms.pace, wanted=rules.selected, phones=phones_n, eligible=eligibility.at, seed=seed
     )
     chooser = Chooser(terms.choice, phones_n, seed)
+    env = simpy.Environment()
+    conditions = Conditions(population, seed)
+    shared = terms.capacity.shared
     desk = SessionDesk(
         population,
         phones,
         work,
         learner,
         flop_per_token=flop_per_token,
-        seed=seed,
         timeout_s=terms.session_timeout_s,
-        next_window=calendar.next_available if terms.pauses else None,
-    )
-    check_ins = CheckIns(
-        phones=phones,
-        desk=desk,
-        work=work,
-        schedule=schedule,
-        accounts=accounts,
-        admission=admitted,
-        pacing=pacing,
     )
     flights = FlightDesk(
+        env=env,
         phones=phones,
         desk=desk,
+        conditions=conditions,
+        live=LiveSessions(env, conditions, terms.capacity) if shared else None,
+        next_window=calendar.next_available if terms.pauses else None,
         learner=learner,
         codec=codec,
         accounts=accounts,
@@ -202,17 +200,28 @@ def simulate(
         keeps=schedule.keeps_unsent,
         weights=weights,
     )
+    check_ins = CheckIns(
+        phones=phones,
+        desk=flights,
+        work=work,
+        schedule=schedule,
+        accounts=accounts,
+        admission=admitted,
+        pacing=pacing,
+    )
     server = Server(
-        env=simpy.Environment(),
+        env=env,
         phones=phones,
         calendar=calendar,
         eligibility=eligibility,
         check_ins=check_ins,
+        flights=flights,
         work=work,
         learner=learner,
         accounts=accounts,
         stop=stop,
         phone_class=population.phone_class,
+        live=shared,
         lookahead=lookahead,
         stretch_s=stretch_s,
         progress=progress,

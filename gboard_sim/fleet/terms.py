@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.allowance import AllowanceRules
+from gboard_sim.fleet.capacity import Capacity
 from gboard_sim.fleet.choice import ChoiceRules
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.pacing import PaceRules
@@ -20,6 +21,7 @@ class Terms:
         choice: Which of the phones that are held are configured; rounds only.
         evaluation: How versions are judged on phones; None judges none.
         session_timeout_s: Seconds from its configuration after which the server gives a phone up.
+        capacity: Links that phones share.
         pauses: Whether a session that outlives its window goes on in the phone's next.
     """
 
@@ -29,4 +31,5 @@ class Terms:
     choice: ChoiceRules = field(default_factory=ChoiceRules)
     evaluation: EvaluationRules | None = None
     session_timeout_s: float = float("inf")
+    capacity: Capacity = field(default_factory=Capacity)
     pauses: bool = False

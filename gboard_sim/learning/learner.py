@@ -16,10 +16,9 @@ from gboard_sim.errors import InvariantError
 from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
-from gboard_sim.learning.evaluation.held_out import HeldOutText, Reporting
-from gboard_sim.learning.evaluation.tally import Tally
-from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.evaluation.held_out import HeldOutText
 from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
+from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.snapshots import Snapshots
@@ -118,8 +117,7 @@ class FederatedLearner:
         self._settled = state.version
         self._stopping = state.stopping
         self._closings: deque[Closing] = deque()
-        self._scorings: dict[int, Scoring] = {}
-        self._reports: deque[Reporting] = deque()
+        self._judged = Judgements()
         self._made: dict[int, _Made] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._measures: dict[int, Measure] = {}
@@ -128,7 +126,7 @@ class FederatedLearner:
         if state.version == 0:
             self._settled = -1
             self._made[0] = _Made(Outcome(0), state)
-            self._scorings[0] = validation(0)
+            self._judged.scorings[0] = validation(0)
 
     @property
     def state(self) -> LearnerState:
@@ -165,7 +163,7 @@ class FederatedLearner:
         if cohort.task == "evaluate":
             if self._held_out is None or cohort.makes_version > newest:
                 raise InvariantError(f"phones cannot judge version {cohort.makes_version}")
-            self._reports.append(self._held_out.reporting(cohort, newest))
+            self._judged.reports.append(self._held_out.reporting(cohort, newest))
         elif cohort.makes_version != newest + 1:
             raise InvariantError(f"version {cohort.makes_version} does not follow {newest}")
         else:
@@ -185,7 +183,7 @@ class FederatedLearner:
         while self._closings:
             self._pump(waiting=True)
         last = self._published
-        while self._settled < last or self._reports:
+        while self._settled < last or self._judged.reports:
             self._pump(waiting=True)
         if last % self._evaluate_every:  # settled before anyone knew that it was the last
             scoring = self._validation(last)
@@ -200,10 +198,10 @@ class FederatedLearner:
 
     def score(self, scoring: Scoring) -> Metrics:
         """Score a set of messages; waits. The learner must have finished."""
-        self._scorings[-1] = scoring
+        self._judged.scorings[-1] = scoring
         while not scoring.complete:
             self._pump(waiting=True)
-        return self._scorings.pop(-1).metrics()
+        return self._judged.scorings.pop(-1).metrics()
 
     @property
     def _published(self) -> int:
@@ -228,13 +226,8 @@ class FederatedLearner:
         while self._pool.idle():
             if self._closings and self._closings[0].ready(self._published):
                 closing = self._closings[0]
-            elif scoring := next((s for s in self._scorings.items() if s[1].pending), None):
-                number, job = scoring[1].start()
-                self._pool.start(("score", scoring[0], number), job)
-                continue
-            elif reports := next((r for r in self._reports if self._reports_can(r)), None):
-                part, tallying = reports.start()
-                self._pool.start(("report", reports.number, part), tallying)
+            elif judging := self._judged.start(self._published):
+                self._pool.start(*judging)
                 continue
             elif found := next((c for c in self._closings if c.ready(self._published)), None):
                 closing = found
@@ -243,22 +236,16 @@ class FederatedLearner:
             number, training = closing.start(self._state)
             self._pool.start(("train", closing.cohort.makes_version, number), training)
 
-    def _reports_can(self, reports: Reporting) -> bool:
-        """Whether there is a part to start, of a version that exists."""
-        return reports.pending and reports.version <= self._published
-
     def _accept(self, kind: str, at: int, number: int, result: Result) -> None:
         """Take in what a worker answered."""
         match kind, result:
             case "train", tuple() | Stretched():
                 waiting = next(c for c in self._closings if c.cohort.makes_version == at)
                 waiting.add(number, result)
-            case "score", Scored():
-                self._scorings[at].add(number, result)
-            case "report", Tally():
-                next(r for r in self._reports if r.number == at).add(number, result)
             case "measure", Measure():
                 self._measures[at] = result
+            case _:
+                self._judged.add(at, number, result)
 
     def _make(self, closing: Closing) -> None:
         """Apply a complete cohort's mean update: the next version."""
@@ -290,7 +277,7 @@ class FederatedLearner:
         )
         self._made[version] = _Made(outcome, self._state, closing, norm)
         if version % self._evaluate_every == 0:
-            self._scorings[version] = self._validation(version)
+            self._judged.scorings[version] = self._validation(version)
 
     def _settle(self) -> None:
         """Enter every version whose figures are all there, in order, and save what is due.
@@ -298,13 +285,13 @@ class FederatedLearner:
         What phones reported is entered between the versions between which it was handed over.
         """
         while self._reported() and (version := self._settled + 1) in self._made:
-            scoring = self._scorings.get(version)
+            scoring = self._judged.scorings.get(version)
             if scoring is not None and not scoring.complete:
                 return
             made = self._made.pop(version)
             outcome, state = made.outcome, made.state
             if scoring is not None:
-                del self._scorings[version]
+                del self._judged.scorings[version]
                 metrics = scoring.metrics()
                 self._journal.rows("evaluations", metrics.rows(version, scoring.name))
                 self.recall_at_3 = metrics.overall.recall_at_3
@@ -329,8 +316,6 @@ class FederatedLearner:
 
     def _reported(self) -> bool:
         """Enter what phones reported after the newest entered version; whether that is all."""
-        while self._reports and self._reports[0].after == self._settled:
-            if not self._reports[0].complete:
-                return False
-            self._journal.rows("evaluations", self._reports.popleft().rows())
-        return True
+        for rows in self._judged.reported_by(self._settled):
+            self._journal.rows("evaluations", rows)
+        return not self._judged.awaits_reports(self._settled)

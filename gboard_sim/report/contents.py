@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gboard_sim import purposes
+from gboard_sim import purposes, served
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.report.session_log import SessionLog
@@ -118,6 +118,7 @@ class Contents:
         sessions: One row per session.
         versions: One row per version that a server step made, ascending.
         evaluations: One row per version, set and group.
+        served: One row per hour, see `gboard_sim.served`; None where no versions were installed.
     """
 
     experiment_toml: str
@@ -128,6 +129,7 @@ class Contents:
     sessions: SessionLog
     versions: pa.Table
     evaluations: pa.Table
+    served: pa.Table | None = None
 
     @classmethod
     def read(cls, directory: RunDirectory) -> "Contents":
@@ -161,6 +163,7 @@ class Contents:
             sessions=_sessions(directory),
             versions=made,
             evaluations=_table(directory, "evaluations"),
+            served=_served(directory),
         )
         classes = numbers(contents.sessions, "phone_class")
         if len(classes) and not (classes.min() >= 0 and classes.max() < len(fleet.classes)):
@@ -254,8 +257,15 @@ def _table(directory: RunDirectory, name: str) -> pa.Table:
     return directory.table(name)
 
 
-def _check(directory: RunDirectory, name: str) -> None:
-    schema = SCHEMAS[name]
+def _served(directory: RunDirectory) -> pa.Table | None:
+    if not (directory / "served.parquet").is_file():
+        return None
+    _check(directory, "served", served.SCHEMA)
+    return directory.table("served")
+
+
+def _check(directory: RunDirectory, name: str, schema: pa.Schema | None = None) -> None:
+    schema = schema or SCHEMAS[name]
     if not directory.schema(name).equals(schema):
         raise RunDirectoryError(
             f"{directory / name}.parquet: its columns are not those of this version: "

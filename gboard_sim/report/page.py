@@ -19,6 +19,7 @@ from gboard_sim.report import (
     recall,
     recall_table,
     rounds,
+    served,
     shapes,
     timeline,
     traffic,
@@ -31,6 +32,7 @@ from gboard_sim.runlog import RunDirectory
 
 _FIGURES = (
     recall,
+    served,
     availability,
     participants,
     timeline,

@@ -11,9 +11,19 @@ from gboard_sim.report.contents import Contents
 _SETS = (
     ("test", "Test users, whose text was never trained on"),
     ("later", "Training users, what they typed last, never trained on"),
+    ("phones", "Training users, as some phones reported of what their users typed last"),
     ("fleet", "Training users, what the phones trained on"),
 )
-_GROUPS = {"all": "all", "earlier": "earlier text", "later": "later text"}
+_GROUPS = {
+    "all": "all",
+    "earlier": "earlier text",
+    "later": "later text",
+    "activity:low": "the third of phones that typed least",
+    "activity:mid": "the third between",
+    "activity:high": "the third of phones that typed most",
+    "never trained": "phones of which no version had used an update",
+    "injected": "the word that came into use",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """What crosses the seam is journaled in order, and answered again from the journal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from gboard_sim.errors import RunDirectoryError
 from gboard_sim.fleet.fake_learner import FakeLearner
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
 from gboard_sim.journal import Journal
@@ -60,7 +63,8 @@ class Live:
         return Measure(payload_bytes=1000 + attempt.session)
 
     def step(self, cohort):
-        self.heard.append(("step", cohort.makes_version))
+        kind = "step" if cohort.task == "train" else cohort.task
+        self.heard.append((kind, cohort.makes_version))
 
     def outcome(self, version):
         self.heard.append(("outcome", version))
@@ -93,6 +97,37 @@ def test_what_is_not_recorded_goes_to_the_learner_that_starts_there(recorded, li
     assert recorded.measure(attempt(9)).payload_bytes == 1009
     recorded.expect([attempt(4), attempt(9)])
     assert live.heard == [("step", 3), ("outcome", 3), ("measure", 9), ("expect", [9])]
+
+
+def reports(version: int) -> Cohort:
+    sent = tuple(replace(upload, stints=()) for upload in cohort(version + 1).uploads)
+    return replace(cohort(version + 1), task="evaluate", makes_version=version, uploads=sent)
+
+
+def test_reports_go_on_once_the_last_recorded_version_was_made_again(recorded, live):
+    for each in (reports(0), cohort(1), reports(1), cohort(2), reports(1), reports(2)):
+        recorded.step(each)
+    assert live.heard == [("evaluate", 1), ("evaluate", 2)]
+    recorded.step(cohort(3))
+    recorded.step(reports(3))
+    assert live.heard[2:] == [("step", 3), ("evaluate", 3)]
+
+
+def test_reports_are_journaled_and_make_no_version(tmp_path, live):
+    journal = Journal(tmp_path / "journal")
+    seam = JournaledLearner(live, journal, versions=True)
+    seam.step(cohort(1))
+    seam.step(reports(1))
+    assert journal.table("cohorts")["task"].to_pylist() == ["train"] * 2 + ["evaluate"] * 2
+    assert journal.table("versions")["version"].to_pylist() == [1]
+    assert live.heard == [("step", 1), ("evaluate", 1)]
+    again = Journal(tmp_path / "journal", journal.flush())
+    for each in (cohort(1), reports(1)):
+        again.cohort(each)
+    other = Journal(tmp_path / "journal", journal.flush())
+    other.cohort(cohort(1))
+    with pytest.raises(RunDirectoryError, match="cohorts"):
+        other.cohort(replace(reports(1), task="train"))
 
 
 def test_what_does_not_depend_on_weights_comes_from_the_live_learner(recorded):

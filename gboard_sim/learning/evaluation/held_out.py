@@ -5,7 +5,8 @@ shares of the text are. Weights stay on the phone, and so does the text.
 
 Groups of phones, beside `all`: `class:<name>`; `activity:low`, `mid` and `high`, thirds of the
 fleet by how much a phone's user typed; and `never trained`, phones whose update no version up to
-the judged one had used.
+the judged one had used. Central training uses nobody's update; there the group is that of the same
+phones as in a federated run, whose cohorts it trains in place of.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,266 @@
+"""Configures the phones that the server holds, and settles what came of their sessions."""
+
+from collections import Counter
+
+import numpy as np
+import simpy
+
+from gboard_sim.fleet.accounts import Accounts
+from gboard_sim.fleet.admission import Admission
+from gboard_sim.fleet.allowance import Allowance
+from gboard_sim.fleet.conditions import UPLOAD, Conditions
+from gboard_sim.fleet.flight import Flight
+from gboard_sim.fleet.live_sessions import LiveSessions
+from gboard_sim.fleet.opened import Opened
+from gboard_sim.fleet.phones import Phones
+from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
+from gboard_sim.fleet.rules import Weights
+from gboard_sim.fleet.selection import Selection
+from gboard_sim.fleet.session import SessionDesk
+from gboard_sim.protocols import Codec, Learner
+from gboard_sim.records import Attempt, Floats, Ints
+from gboard_sim.uploads import Dropouts, Uploads
+
+REPORT_BYTES = 96
+"""What a phone sends of an evaluation: a dozen numbers, each of eight bytes (assumed)."""
+
+
+class FlightDesk:
+    """Everything that begins or ends a session.
+
+    Args:
+        env: Where sessions run that share links.
+        phones: What they are doing.
+        desk: What they are asked.
+        conditions: What they meet.
+        live: Runs sessions that share links; None works all out as arrays at their beginning.
+        next_window: Where a session goes on that outlives its window; None ends it there.
+        learner: The learning half.
+        codec: How large an update is.
+        accounts: Where sessions are logged.
+        admission: Who may take part.
+        allowance: What phones may spend.
+        parameters: Numbers in an update.
+        keeps: Whether a phone whose upload was not used keeps its training.
+        weights: What an upload's weight is.
+
+    Attributes:
+        bases: How many sessions that are not settled work from each version.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: simpy.Environment,
+        phones: Phones,
+        desk: SessionDesk,
+        conditions: Conditions,
+        live: LiveSessions | None,
+        next_window: NextWindow | None,
+        learner: Learner,
+        codec: Codec,
+        accounts: Accounts,
+        admission: Admission,
+        allowance: Allowance,
+        parameters: int,
+        keeps: bool,
+        weights: Weights,
+    ) -> None:
+        self.bases: Counter[int] = Counter()
+        self._env = env
+        self._phones = phones
+        self._desk = desk
+        self._conditions = conditions
+        self._live = live
+        self._next_window = next_window
+        self._learner = learner
+        self._accounts = accounts
+        self._admission = admission
+        self._allowance = allowance
+        self._keeps = keeps
+        self._weights = weights
+        self._fixed_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else None
+
+    def configure(self, held: Selection, start_s: Floats, version: int) -> Flight:
+        """Hands out the plan of a version.
+
+        Args:
+            held: The phones, in phone order, all still eligible.
+            start_s: When each is configured. Shape [n].
+            version: The version that is handed out.
+        """
+        self._accounts.participated(held.checked_in_s)
+        fixed_bytes = self._fixed_bytes if held.task == "train" else REPORT_BYTES
+        payload = np.full(held.held, fixed_bytes or 0, dtype=np.int64)
+        opened = self._ask(held, start_s, version, payload)
+        flight = self._flight(held, version, opened, payload)
+        if fixed_bytes is None:
+            self._measure(flight)
+            flight.opened = self._ask(held, start_s, version, flight.payload_bytes)
+        if self._live is None:
+            flight.complete(price(flight.opened.asked, self._conditions, self._next_window))
+        else:
+            self._live.launch(flight.opened.asked, flight.finish)
+        return flight
+
+    def stay_offline(self, phone: Ints, at_s: Floats, version: int) -> None:
+        """Begins windows without a check-in: phones download if need be, train, send nothing.
+
+        Args:
+            phone: Distinct phones. Shape [n].
+            at_s: When each begins. Shape [n].
+            version: The version that phones without a cycle download.
+        """
+        held = Selection()
+        held.accept(phone, at_s, self._phones.window_end_s[phone], version)
+        opened = self._ask(held, at_s, version, None)
+        flight = self._flight(held, version, opened, np.zeros(len(phone), dtype=np.int64))
+        if self._live is None:
+            flight.complete(price(opened.asked, self._conditions, self._next_window))
+            self._come_home(flight, np.arange(len(phone)))
+        else:
+            self._phones.hold(phone)
+
+            def home(row: int, priced: Priced) -> None:
+                flight.finish(row, priced)
+                self._come_home(flight, np.array([row]))
+
+            self._live.launch(opened.asked, home)
+
+    def use(self, flight: Flight, rows: Ints, version: int) -> None:
+        """Decides that `version` uses the uploads of some phones."""
+        flight.used_in[rows] = version
+        if flight.opened.task == "train":
+            self._admission.participations(flight.held.phone[rows], version)
+
+    def settle(self, flight: Flight, rows: Ints, at_s: float) -> None:
+        """Settles what came of some sessions: cycles and accounts, and the phones are free.
+
+        Args:
+            flight: Sessions.
+            rows: Those whose fate is decided.
+            at_s: When that is so: no phone is free before it, nor before its session has ended.
+        """
+        batch = flight.batch(rows)
+        priced, phone = batch.priced, batch.phone
+        trains = batch.task == "train"
+        if trains:
+            used = flight.used_in[rows] >= 0
+            self._desk.settle(batch, used, keeps=self._keeps, uploads=True)
+        else:
+            self._phones.sessions[phone] += 1
+        moved = priced.download_bytes + priced.upload_bytes
+        self._allowance.spend(phone, flight.held.checked_in_s[rows], moved, priced.energy_j[1])
+        self._admission.sessions(phone, priced.ended_s, (priced.upload_bytes > 0) & trains)
+        self._phones.release(phone, np.maximum(priced.ended_s, at_s))
+        self._phones.retire(phone[self._admission.spent(phone)])
+        self._log(flight, rows, checked_in=True)
+
+    def _come_home(self, flight: Flight, rows: Ints) -> None:
+        """Settles windows without a check-in."""
+        batch = flight.batch(rows)
+        unused = np.zeros(len(rows), dtype=bool)
+        self._desk.settle(batch, unused, keeps=True, uploads=False)
+        free_s = np.maximum(flight.held.window_end_s[rows], batch.priced.ended_s)
+        self._phones.release(batch.phone, free_s)
+        self._log(flight, rows, checked_in=False)
+
+    def uploads(self, flight: Flight, rows: Ints) -> Uploads:
+        """Those of some phones, which arrived and are not settled."""
+        batch = flight.batch(rows)
+        return Uploads(
+            session=flight.first_session + rows,
+            phone=batch.phone,
+            nth=flight.nth[rows],
+            stints=self._desk.stints(batch),
+            payload_bytes=flight.payload_bytes[rows],
+            sent_s=batch.priced.began_s[UPLOAD],
+            arrived_s=batch.priced.ended_s,
+        )
+
+    def dropouts(self, flight: Flight, rows: Ints) -> Dropouts:
+        """The attempts of some phones that no version uses, in order of their ends; not settled."""
+        rows = rows[flight.used_in[rows] < 0]
+        rows = rows[np.lexsort((flight.held.phone[rows], flight.ended_s[rows]))]
+        if not len(rows):
+            return Dropouts.none()
+        batch = flight.batch(rows)
+        return Dropouts(
+            session=flight.first_session + rows,
+            phone=batch.phone,
+            stints=self._desk.stints(batch),
+            shape=shapes(batch.priced, True, np.zeros(len(rows), dtype=bool)),
+            at_s=batch.priced.ended_s,
+        )
+
+    def weights(self, uploads: Uploads) -> Floats:
+        """Each upload's weight: 1, or the messages or tokens that its stints went through."""
+        stints = uploads.stints
+        if self._weights == "uniform":
+            return np.ones(len(uploads))
+        if self._weights == "tokens":
+            return stints.totals(stints.tokens).astype(np.float64)
+        steps = np.array([(w.steps or 0) * w.batch_size for w in stints.works], dtype=np.int64)
+        epochs = np.array([w.epochs or 0 for w in stints.works], dtype=np.int64)
+        rows = stints.row_last - stints.row_first
+        messages = steps[stints.work] + epochs[stints.work] * rows
+        return stints.totals(messages).astype(np.float64)
+
+    def _ask(
+        self, held: Selection, start_s: Floats, version: int, payload_bytes: Ints | None
+    ) -> Opened:
+        return self._desk.ask(
+            held.phone,
+            start_s=start_s,
+            window_end_s=held.window_end_s,
+            version=version,
+            payload_bytes=payload_bytes,
+            task=held.task,
+        )
+
+    def _flight(self, held: Selection, version: int, opened: Opened, payload: Ints) -> Flight:
+        self.bases.update(opened.base.tolist())
+        return Flight(
+            self._env,
+            first_session=self._accounts.reserve(held.held),
+            held=held,
+            version=version,
+            opened=opened,
+            payload_bytes=payload,
+            nth=self._admission.payloads[held.phone].astype(np.int64),
+        )
+
+    def _log(self, flight: Flight, rows: Ints, *, checked_in: bool) -> None:
+        """Logs the sessions of a flight once the last of them is settled."""
+        flight.open[rows] = False
+        self.bases -= Counter(flight.opened.base[rows].tolist())
+        if not flight.open.any():
+            columns = self._desk.columns(
+                flight.batch(np.arange(len(flight.open))),
+                began_s=flight.held.checked_in_s,
+                version=flight.held.version,
+                checked_in=checked_in,
+                used_in=flight.used_in,
+            )
+            self._accounts.write(flight.first_session, columns)
+
+    def _measure(self, flight: Flight) -> None:
+        """Finds the payload of every attempt that gets as far as its upload; 0 for the others."""
+        rows = np.arange(len(flight.open))
+        priced = price(flight.opened.asked, self._conditions, self._next_window)
+        stints = self._desk.stints(flight.opened.batch(priced, rows))
+        sending = [
+            Attempt(
+                flight.first_session + row,
+                int(flight.held.phone[row]),
+                int(flight.nth[row]),
+                stints.attempt(row),
+            )
+            for row in np.flatnonzero(priced.reached[UPLOAD]).tolist()
+        ]
+        self._learner.expect(sending)
+        for attempt in sending:
+            size = self._learner.measure(attempt).payload_bytes
+            if size is None:
+                raise TypeError("learner.measure gave no payload_bytes for a codec that needs them")
+            flight.payload_bytes[attempt.session - flight.first_session] = size
