@@ -121,7 +121,7 @@ def run(
 
 @app.command()
 def fleet(
-    source: Source = "default",
+    source: Source = "production",
     variant: Variant = None,
     sets: Sets = None,
     phones: Phones = None,

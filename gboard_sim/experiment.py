@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol
+from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
 from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
@@ -165,6 +165,7 @@ class Experiment(Table):
     network: Network = Network()
     allowance: Allowance = Allowance()
     federated_evaluation: FederatedEvaluation | None = None
+    sync: Sync | None = None
     text: Text = Text()
     model: Model = Model()
     training: Training

@@ -10,6 +10,26 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
+_OF_ROUNDS = (
+    "minimum",
+    "selection_timeout_s",
+    "interval_s",
+    "selector",
+    "pool",
+    "preferred_s",
+    "over_selection",
+    "deadline_s",
+)
+_OF_BUFFERS = ("concurrency", "staleness_exponent", "max_staleness")
+_OF_SELECTORS = {
+    "first": ("pool", "preferred_s"),
+    "uniform": ("preferred_s",),
+    "longest_waiting": ("preferred_s",),
+    "utility": (),
+}
+"""Keys that do nothing with each selector."""
+
+
 class Fleet(Table):
     """`[fleet]`: how many phones, and the mix of classes, networks and habits they come from.
 
@@ -124,12 +144,20 @@ class Protocol(Table):
         buffered = self.kind == "buffered"
         if buffered and self.concurrency is None:
             raise ValueError("kind(='buffered') needs concurrency")
-        of_rounds = ("minimum", "interval_s", "selector", "pool", "over_selection", "deadline_s")
-        of_buffer = ("concurrency", "staleness_exponent", "max_staleness")
-        for key in of_rounds if buffered else of_buffer:
-            value = getattr(self, key)
-            if key in self.model_fields_set and value != Protocol.model_fields[key].default:
-                raise ValueError(f"{key}(={value}) does nothing with kind(={self.kind!r})")
+        idle = {
+            "kind": _OF_ROUNDS if buffered else _OF_BUFFERS,
+            "selector": () if buffered else _OF_SELECTORS[self.selector],
+            "pace": ("round_s", "meeting_s") if self.pace == "window" else (),
+        }
+        for key, keys in idle.items():
+            for name in keys:
+                value, default = getattr(self, name), Protocol.model_fields[name].default
+                if name in self.model_fields_set and value != default:
+                    raise ValueError(
+                        f"{name}(={value}) does nothing with {key}(={getattr(self, key)!r}) "
+                        "(hint: leave it out"
+                        + (")" if default is None else f", or set it to its default {default})")
+                    )
         return self
 
 
@@ -168,3 +196,15 @@ class FederatedEvaluation(Table):
     over_selection: Annotated[float, Field(ge=1.0, le=10.0)] = 1.3
     deadline_s: Positive = 600.0
     selection_timeout_s: Positive = 3600.0
+
+
+class Sync(Table):
+    """`[sync]`: phones that nobody selected install the newest version, to serve their users.
+
+    Attributes:
+        every_h: Fewest hours between two installs of a phone.
+        min_lag: Fewest versions behind the newest at which a phone installs it.
+    """
+
+    every_h: Positive = 24.0
+    min_lag: Count = 1

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint
+from gboard_sim.records import Cohort, Ints, LocalWork, Measure, Outcome, Sessions, Stint
 from gboard_sim.runlog import aside, read_table, writing
 from gboard_sim.tables import SCHEMAS
 from gboard_sim.uploads import StintRows, Uploads
@@ -29,7 +29,7 @@ from gboard_sim.uploads import StintRows, Uploads
 ROW_GROUP = 65_536
 """Rows in a Parquet row group: a power of two near pyarrow's advice of 10^5 (assumed)."""
 
-REPLAYED = ("sessions", "cohorts")
+REPLAYED = ("sessions", "cohorts", "installed")
 """Tables that a resumed fleet writes again from the start."""
 
 
@@ -39,11 +39,15 @@ class Journal:
     Args:
         folder: Where the parts lie until the run is over.
         position: What an earlier `flush` returned, to go on from there; None starts afresh.
+        spills: Whether to write a part whenever much waits, for a run without checkpoints.
     """
 
-    def __init__(self, folder: Path, position: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, position: Mapping[str, Any] | None = None, *, spills: bool = False
+    ) -> None:
         self._folder = folder
         self._parts = int(position["parts"]) if position else 0
+        self._spills = spills
         self._rows = {name: 0 for name in SCHEMAS}
         self._digest = {name: blake2b(digest_size=16) for name in REPLAYED}
         self._waiting: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
@@ -63,6 +67,13 @@ class Journal:
         """Append a block of finished sessions."""
         columns = [pa.array(getattr(block, field.name)) for field in SCHEMAS["sessions"]]
         self._append("sessions", pa.Table.from_arrays(columns, schema=SCHEMAS["sessions"]))
+
+    def installed(self, at_s: float, version: Ints, phones: Ints) -> None:
+        """Append how many phones serve each version. Shape [n] each."""
+        columns = [np.full(len(version), at_s), version, phones]
+        schema = SCHEMAS["installed"]
+        arrays = [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)]
+        self._append("installed", pa.Table.from_arrays(arrays, schema=schema))
 
     def cohort(self, cohort: Cohort) -> None:
         """Append the uploads of a closed cohort, one row each."""
@@ -191,6 +202,9 @@ class Journal:
             table = table.slice(repeated)
         if table.num_rows:
             self._waiting[name].append(table)
+            waiting = sum(part.num_rows for part in self._waiting[name]) if self._spills else 0
+            if waiting >= ROW_GROUP:
+                self.flush()
 
 
 def _row_bytes(table: pa.Table) -> Iterable[bytes]:

@@ -144,10 +144,11 @@ def run_fleet(
             made.population.phones,
             experiment.run.days,
             experiment.run.seed,
+            mean_rows=experiment.text.messages_per_user,
             cache_rows=experiment.text.cache_rows,
         )
         learner = FakeLearner(typing, model_bytes(made, size))
-        journal = Journal(directory / "journal")
+        journal = Journal(directory / "journal", spills=True)
         seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
         with meter.timing("fleet"):
@@ -320,6 +321,7 @@ def _run_fleet(
         windows=made.windows,
         weights=settings.server.weights,
         log=journal.sessions,
+        log_installed=journal.installed,
         progress=tell,
     )
 

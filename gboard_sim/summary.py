@@ -34,6 +34,7 @@
 | `downlink_bytes_per_phone_mean` | over all phones |
 | `energy_j_per_phone_mean`, `..._low`, `..._high` | over all phones, with the sources' range |
 | `evaluation_rounds` | versions that phones judged |
+| `installs` | completed installs of phones that were not selected, with `[sync]` |
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
@@ -213,6 +214,7 @@ def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         uplink[purposes.uplink(task, shape)] += group["upload_bytes_sum"]
         downlink[purposes.downlink(task)] += group["download_bytes_sum"]
         shapes[shape] += group["shape_count"]
+    downlink["install"] += end.install_bytes
     low, central, high = (float(joules.mean()) for joules in end.energy_j)
     return {
         "stop_reason": end.stop_reason,
@@ -234,6 +236,7 @@ def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "energy_j_per_phone_mean": central,
         "energy_j_per_phone_mean_low": low,
         "energy_j_per_phone_mean_high": high,
+        "installs": end.installs,
         "checkins": end.checkins,
         "checkins_rejected": end.rejected,
         "checkins_rejected_by_bounds": end.turned_away,

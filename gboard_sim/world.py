@@ -20,6 +20,7 @@ from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.capacity import Capacity
 from gboard_sim.fleet.choice import ChoiceRules
+from gboard_sim.fleet.continuous_sync import SyncRules
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.mix import load_fleet
@@ -161,6 +162,7 @@ def _terms(experiment: Experiment) -> Terms:
         pace=PaceRules(protocol.pace, protocol.retry_s, protocol.round_s, protocol.meeting_s),
         choice=ChoiceRules(protocol.selector, protocol.pool, protocol.preferred_s),
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
+        sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
         session_timeout_s=protocol.session_timeout_s or math.inf,
         capacity=Capacity(**experiment.network.model_dump()),
         pauses=protocol.interruption == "pause",

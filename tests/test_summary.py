@@ -22,6 +22,7 @@ SESSIONS = [
 ]
 END = SimpleNamespace(
     stop_reason="days", versions=2, rounds=2, abandoned=1, evaluations=3, ended_s=43_200.0,
+    installs=0, install_bytes=0,
     checkins=9, rejected=2, turned_away=1, sessions=6, cycles_abandoned=0,
     participations=np.array([0, 2, 0, 0]),
     upload_bytes=np.array([0, 20, 6, 0]), download_bytes=np.array([4, 30, 10, 10]),

@@ -1,6 +1,7 @@
 """Configures the phones that the server holds, and settles what came of their sessions."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import simpy
@@ -11,14 +12,14 @@ from gboard_sim.fleet.allowance import Allowance
 from gboard_sim.fleet.conditions import UPLOAD, Conditions
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.live_sessions import LiveSessions
-from gboard_sim.fleet.opened import Opened
+from gboard_sim.fleet.opened import Batch, Opened
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.rules import Weights
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.protocols import Codec, Learner
-from gboard_sim.records import Attempt, Floats, Ints
+from gboard_sim.records import Attempt, Flags, Floats, Ints
 from gboard_sim.uploads import Dropouts, Uploads
 
 REPORT_BYTES = 96
@@ -43,6 +44,7 @@ class FlightDesk:
         parameters: Numbers in an update.
         keeps: Whether a phone whose upload was not used keeps its training.
         weights: What an upload's weight is.
+        landed: Told of sessions that are over: phones, versions, whether each was downloaded.
 
     Attributes:
         bases: How many sessions that are not settled work from each version.
@@ -65,6 +67,7 @@ class FlightDesk:
         parameters: int,
         keeps: bool,
         weights: Weights,
+        landed: Callable[[Ints, Ints, Flags], None],
     ) -> None:
         self.bases: Counter[int] = Counter()
         self._env = env
@@ -79,6 +82,7 @@ class FlightDesk:
         self._allowance = allowance
         self._keeps = keeps
         self._weights = weights
+        self._landed = landed
         self._fixed_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else None
 
     def configure(self, held: Selection, start_s: Floats, version: int) -> Flight:
@@ -154,7 +158,7 @@ class FlightDesk:
         self._admission.sessions(phone, priced.ended_s, (priced.upload_bytes > 0) & trains)
         self._phones.release(phone, np.maximum(priced.ended_s, at_s))
         self._phones.retire(phone[self._admission.spent(phone)])
-        self._log(flight, rows, checked_in=True)
+        self._land(flight, rows, batch, checked_in=True)
 
     def _come_home(self, flight: Flight, rows: Ints) -> None:
         """Settles windows without a check-in."""
@@ -163,7 +167,7 @@ class FlightDesk:
         self._desk.settle(batch, unused, keeps=True, uploads=False)
         free_s = np.maximum(flight.held.window_end_s[rows], batch.priced.ended_s)
         self._phones.release(batch.phone, free_s)
-        self._log(flight, rows, checked_in=False)
+        self._land(flight, rows, batch, checked_in=False)
 
     def uploads(self, flight: Flight, rows: Ints) -> Uploads:
         """Those of some phones, which arrived and are not settled."""
@@ -230,9 +234,10 @@ class FlightDesk:
             nth=self._admission.payloads[held.phone].astype(np.int64),
         )
 
-    def _log(self, flight: Flight, rows: Ints, *, checked_in: bool) -> None:
-        """Logs the sessions of a flight once the last of them is settled."""
+    def _land(self, flight: Flight, rows: Ints, batch: Batch, *, checked_in: bool) -> None:
+        """The last of some sessions; those of a flight are logged when all are settled."""
         flight.open[rows] = False
+        self._landed(batch.phone, batch.base, batch.priced.downloaded)
         self.bases -= Counter(flight.opened.base[rows].tolist())
         if not flight.open.any():
             columns = self._desk.columns(

@@ -22,9 +22,7 @@ class Invariants:
         exact: Whether every version uses exactly `goal` uploads, as a buffer's does.
     """
 
-    def __init__(
-        self, phones: int, goal: int, rules: AdmissionRules, exact: bool = False
-    ) -> None:
+    def __init__(self, phones: int, goal: int, rules: AdmissionRules, exact: bool = False) -> None:
         self._goal = goal
         self._rules = rules
         self._exact = exact
@@ -160,7 +158,7 @@ class Invariants:
             row = int(wrong[0])
             raise InvariantError(
                 f"{promise}: broken by session {block.session[row]} of phone {block.phone[row]}, "
-                f"{block.shape[row]!r}, {block.began_s[row]} s to {block.ended_s[row]} s"
+                f"{str(block.shape[row])!r}, {block.began_s[row]} s to {block.ended_s[row]} s"
             )
 
 

@@ -16,6 +16,7 @@ import simpy
 
 from gboard_sim.fleet.accounts import Accounts, Eligibility
 from gboard_sim.fleet.check_in import CheckIns
+from gboard_sim.fleet.continuous_sync import ContinuousSync
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.rules import StopRules
@@ -60,6 +61,7 @@ class Server:
         accounts: Accounts,
         stop: StopRules,
         phone_class: Ints,
+        sync: ContinuousSync | None,
         live: bool,
         lookahead: int,
         stretch_s: float,
@@ -84,6 +86,7 @@ class Server:
         self._accounts = accounts
         self._stop = stop
         self._class = phone_class
+        self._sync = sync
         self._live = live
         self._lookahead = lookahead
         self._stretch_s = stretch_s
@@ -172,6 +175,7 @@ class Server:
             alarm_s,
             self._end_s,
             self._calendar.known_until_s,
+            self._sync.next_s if self._sync else inf,
             self.held.next_departure_s,
         )
         if self.clock_s < until_s:
@@ -179,6 +183,8 @@ class Server:
             self.clock_s = self._check_ins.advance(until_s, self.version, selection)
         elif self.clock_s >= self._end_s:
             self.clock_s = max(self.clock_s, alarm_s if alarm_s < np.inf else self.clock_s)
+        if self._sync is not None and self.clock_s >= self._sync.next_s:
+            self._sync.hour(self.version)
         gone = self.held.depart(self.clock_s)
         if gone.held:
             self._log_departures(gone, gone.window_end_s)

@@ -14,6 +14,7 @@ from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.conditions import Conditions
+from gboard_sim.fleet.continuous_sync import ContinuousSync, Histogram
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
@@ -56,7 +57,9 @@ class FleetEnd:
         sessions: Sessions logged.
         participations: Uploads of each phone that became part of a version. Shape [phones].
         payloads: Payloads of which any byte left each phone. Shape [phones].
-        download_bytes: Bytes that reached each phone. Shape [phones].
+        download_bytes: Bytes that reached each phone, installs included. Shape [phones].
+        install_bytes: Bytes that installs of unselected phones moved.
+        installs: Completed installs of unselected phones.
         upload_bytes: Bytes that left each phone. Shape [phones].
         energy_j: Joules of each phone: low, central, high. Shape [3, phones].
         first_eligible_s: When each phone was first eligible; infinite where it never was.
@@ -81,6 +84,8 @@ class FleetEnd:
     participations: Ints = field(repr=False)
     payloads: Ints = field(repr=False)
     download_bytes: Ints = field(repr=False)
+    install_bytes: int
+    installs: int
     upload_bytes: Ints = field(repr=False)
     energy_j: Floats = field(repr=False)
     first_eligible_s: Floats = field(repr=False)
@@ -109,6 +114,7 @@ def simulate(
     windows: WindowSource | None = None,
     stretch_s: float = _STRETCH_S,
     log: Callable[[Sessions], None] = lambda _: None,
+    log_installed: Histogram = lambda _at_s, _version, _phones: None,
     progress: Callable[[float, int], None] = lambda _now_s, _version: None,
 ) -> FleetEnd:
     """Runs a fleet until a stop rule holds, and checks what it did.
@@ -132,6 +138,7 @@ def simulate(
         windows: Where eligible windows come from; None makes them from the phones' habits.
         stretch_s: Seconds of check-ins worked through together. Never changes a bit.
         log: Receives every session once, in blocks and in order, as soon as its end is certain.
+        log_installed: Receives the histogram of installed versions, hour by hour; see `Terms.sync`.
         progress: Receives the simulated time and the version whenever a round closes.
 
     Raises:
@@ -184,6 +191,16 @@ def simulate(
         flop_per_token=flop_per_token,
         timeout_s=terms.session_timeout_s,
     )
+    sync = None
+    if terms.sync is not None:
+        sync = ContinuousSync(
+            terms.sync,
+            phones=phones,
+            conditions=conditions,
+            calendar=calendar,
+            learner=learner,
+            log=log_installed,
+        )
     flights = FlightDesk(
         env=env,
         phones=phones,
@@ -199,6 +216,7 @@ def simulate(
         parameters=parameters,
         keeps=schedule.keeps_unsent,
         weights=weights,
+        landed=sync.landed if sync else lambda _phone, _version, _downloaded: None,
     )
     check_ins = CheckIns(
         phones=phones,
@@ -221,6 +239,7 @@ def simulate(
         accounts=accounts,
         stop=stop,
         phone_class=population.phone_class,
+        sync=sync,
         live=shared,
         lookahead=lookahead,
         stretch_s=stretch_s,
@@ -237,7 +256,18 @@ def simulate(
             server=server, desk=flights, rules=rules, chooser=chooser, evaluation=judging
         ).run()
     server.run(protocol)
-    end = FleetEnd(
+    invariants.verify(
+        sessions=accounts.sessions,
+        versions=server.version,
+        participations=admitted.used.astype(np.int64),
+        payloads=admitted.payloads.astype(np.int64),
+        download_bytes=accounts.download_bytes,
+        upload_bytes=accounts.upload_bytes,
+    )
+    if sync is not None:
+        accounts.download_bytes += sync.download_bytes
+        accounts.energy_j += sync.energy_j
+    return FleetEnd(
         stop_reason=server.stop_reason or "days",
         ended_s=server.ended_s,
         versions=server.version,
@@ -252,6 +282,8 @@ def simulate(
         participations=admitted.used.astype(np.int64),
         payloads=admitted.payloads.astype(np.int64),
         download_bytes=accounts.download_bytes,
+        install_bytes=int(sync.download_bytes.sum()) if sync else 0,
+        installs=sync.installs if sync else 0,
         upload_bytes=accounts.upload_bytes,
         energy_j=accounts.energy_j,
         first_eligible_s=eligibility.first_s(server.ended_s),
@@ -259,12 +291,3 @@ def simulate(
         eligible_by_local_hour=eligibility.by_local_hour(server.ended_s),
         participants_by_hour=accounts.participants,
     )
-    invariants.verify(
-        sessions=end.sessions,
-        versions=end.versions,
-        participations=end.participations,
-        payloads=end.payloads,
-        download_bytes=end.download_bytes,
-        upload_bytes=end.upload_bytes,
-    )
-    return end

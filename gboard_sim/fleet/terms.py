@@ -6,6 +6,7 @@ from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.capacity import Capacity
 from gboard_sim.fleet.choice import ChoiceRules
+from gboard_sim.fleet.continuous_sync import SyncRules
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.pacing import PaceRules
 
@@ -20,6 +21,7 @@ class Terms:
         pace: When phones that were turned away come back.
         choice: Which of the phones that are held are configured; rounds only.
         evaluation: How versions are judged on phones; None judges none.
+        sync: When phones that nobody selected install the newest version; None is never.
         session_timeout_s: Seconds from its configuration after which the server gives a phone up.
         capacity: Links that phones share.
         pauses: Whether a session that outlives its window goes on in the phone's next.
@@ -30,6 +32,7 @@ class Terms:
     pace: PaceRules = field(default_factory=PaceRules)
     choice: ChoiceRules = field(default_factory=ChoiceRules)
     evaluation: EvaluationRules | None = None
+    sync: SyncRules | None = None
     session_timeout_s: float = float("inf")
     capacity: Capacity = field(default_factory=Capacity)
     pauses: bool = False

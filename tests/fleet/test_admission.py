@@ -1,5 +1,7 @@
 """The bounds on participation: by hand, and over whole fleets read back from their logs."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -171,11 +173,11 @@ def broken(log, typing, rules):
     for phone, mine in rows.items():
         mine.sort(key=lambda row: log.began_s[row])
         used = [int(log.used_in[row]) for row in mine if log.used_in[row] >= 0]
-        gaps = [later - before for before, later in zip(used, used[1:], strict=False)]
+        gaps = [later - before for before, later in pairwise(used)]
         if min(gaps, default=rules.separation_versions) < rules.separation_versions:
             found.add("versions")
         taken = [row for row in mine if log.shape[row] != "-!"]
-        for before, later in zip(taken, taken[1:], strict=False):
+        for before, later in pairwise(taken):
             if log.began_s[later] < log.ended_s[before] + rules.separation_h * HOUR_S:
                 found.add("hours")
         if rules.max_participations is not None and len(used) > rules.max_participations:

@@ -183,7 +183,7 @@ def test_no_phone_passes_its_day_by_more_than_a_surprise(world, rules, limit):
 
 
 def test_a_phone_whose_session_is_over_the_limit_gets_one_a_day(world):
-    _, log, made = fleet(world, AllowanceRules(mb_per_day=0.0005), fails=0.0)
+    _, log, made = fleet(world, AllowanceRules(mb_per_day=0.00105), fails=0.0)
     begun = log["download_bytes"] > 500
     log = {name: column[begun] for name, column in log.items()}
     days = by_day(log, made, log["download_bytes"])

@@ -272,9 +272,7 @@ def test_the_fleet_agrees_with_an_event_by_event_server(world, case):
         seed=SEED,
         days=days,
         versions=versions,
-        terms=Terms(
-            AdmissionRules(max_uploads=cap, **bounds), pace=PaceRules(retry_s=RETRY_S)
-        ),
+        terms=Terms(AdmissionRules(max_uploads=cap, **bounds), pace=PaceRules(retry_s=RETRY_S)),
         weights="uniform",
     )
     assert end.versions == expected.version > 0

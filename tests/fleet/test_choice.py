@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gboard_sim.fleet.choice import Chooser, ChoiceRules
+from gboard_sim.fleet.choice import ChoiceRules, Chooser
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
 from gboard_sim.fleet.rules import RoundRules

@@ -92,11 +92,11 @@ def test_too_few_phones_that_are_ever_eligible_are_refused(world):
     with pytest.raises(ExperimentError, match=r"goal = 5 \(protocol.minimum = 4\).* only 3 of 10"):
         verdict(world, windows=windows)
     verdict(world, asking(days=4.0), windows=windows)
-    with pytest.raises(ExperimentError, match="goal = 4 .* only 3 of 10"):
+    with pytest.raises(ExperimentError, match=r"goal = 4 .* only 3 of 10"):
         verdict(world, asking(buffer=BufferRules(goal=4, concurrency=1)), windows=windows)
     text = texts([1, 1, 0, 0, 0, 0, 1, 1, 1, 1])  # some that are eligible type nothing
+    windows = world.windows(*((p, 100, 700) for p in range(7)))
     with pytest.raises(ExperimentError, match="only 3 of 10 phones with text are ever eligible"):
-        windows = world.windows(*((p, 100, 700) for p in range(7)))
         verdict(world, windows=windows, text=text)
 
 
@@ -183,7 +183,9 @@ def test_the_fastest_session_counts_round_trips_and_what_is_lost(world):
 
 
 def test_more_phones_at_work_than_there_are_is_refused(world):
-    with pytest.raises(ExperimentError, match="concurrency = 3 .* between 1 and fleet.phones = 2"):
+    with pytest.raises(
+        ExperimentError, match=r"concurrency = 3 .* between 1 and fleet\.phones = 2"
+    ):
         plain_check(world.population(2), BufferRules(1, 3), world.one_row_each(2))
     plain_check(world.population(2), BufferRules(1, 2), world.one_row_each(2))
 

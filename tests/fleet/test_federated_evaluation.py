@@ -100,11 +100,11 @@ def test_an_evaluation_closes_at_its_goal_or_its_deadline(
 
 
 def test_too_few_phones_judge_when_the_selection_times_out(world):
-    windows = world.windows((0, 100, 2000), (1, 5000, 6000))
+    windows = world.windows((0, 100, 2000), *((p, 5000, 6000) for p in range(1, 5)))
     evaluation = EvaluationRules(every=10, goal=5, selection_timeout_s=1000.0)
-    _, log, learner = run(world, world.population(2), windows, ONE_BY_ONE, evaluation)
+    _, log, learner = run(world, world.population(5), windows, ONE_BY_ONE, evaluation)
     assert rows(log, "phone", "task", "wait_s")[0] == (0, "evaluate", 900.0)
-    assert [c.task for c in learner.cohorts] == ["evaluate", "train"]
+    assert [c.task for c in learner.cohorts] == ["evaluate", *["train"] * 4]
     assert len(learner.cohorts[0].uploads) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_phone_that_judges_keeps_its_stints_and_its_cycle(world, keeps):
     assert upload.nth == 0
 
 
-def busy_world(world, phones=40):
+def busy_world(world, phones=30):
     rng = np.random.default_rng(8)
     made = replace(
         world.population(phones, breaks=0.05, crashes=0.05),
@@ -164,7 +164,7 @@ def busy_world(world, phones=40):
     found = []
     for phone in range(phones):
         at_s = rng.uniform(1, 3000)
-        while at_s < 80000:
+        while at_s < 40000:
             end_s = at_s + rng.uniform(100, 2500)
             found.append((phone, round(at_s), round(end_s)))
             at_s = end_s + rng.uniform(10, 1500)
@@ -182,10 +182,11 @@ def busy_world(world, phones=40):
 def test_training_goes_on_beside_evaluations(world, rules, k):
     made, windows = busy_world(world)
     schedule = world.EveryKth(k=k)
-    evaluation = EvaluationRules(every=3, goal=5, deadline_s=100.0, selection_timeout_s=600.0)
-    end, log, learner = run(world, made, windows, rules, evaluation, schedule=schedule)
-    without, _, _ = run(world, made, windows, rules, None, schedule=schedule)
-    assert end.evaluations > 10
+    evaluation = EvaluationRules(every=3, goal=4, deadline_s=100.0, selection_timeout_s=600.0)
+    options = {"schedule": schedule, "days": 0.5}
+    end, log, learner = run(world, made, windows, rules, evaluation, **options)
+    without, _, _ = run(world, made, windows, rules, None, **options)
+    assert end.evaluations > 5
     assert without.evaluations == 0
     assert end.versions > 0.6 * without.versions  # phones that judge do not train meanwhile
     trained = {}
@@ -217,8 +218,11 @@ def test_training_goes_on_beside_evaluations(world, rules, k):
 
 
 def test_phones_held_for_an_evaluation_when_the_run_ends_are_logged(world):
-    windows = world.windows((0, 86000, 87000))
+    windows = world.windows((0, 86000, 87000), (1, 100, 130))
     evaluation = EvaluationRules(every=1, goal=2, selection_timeout_s=1e6)
     end, log, _ = run(world, world.population(2), windows, ONE_BY_ONE, evaluation)
-    assert end.checkins == 1
-    assert rows(log, "phone", "task", "shape", "ended_s") == [(0, "evaluate", "-!", 86400.0)]
+    assert end.checkins == 2
+    assert rows(log, "phone", "task", "shape", "ended_s") == [
+        (1, "evaluate", "-!", 130.0),
+        (0, "evaluate", "-!", 86400.0),
+    ]

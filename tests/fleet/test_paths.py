@@ -8,13 +8,13 @@ import pytest
 from gboard_sim import catalogue
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.capacity import Capacity
+from gboard_sim.fleet.fake_learner import plausible_typing
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.fleet.fake_learner import plausible_typing
 from gboard_sim.records import LocalWork, Sessions
 
 AMPLE = Capacity(server_down_mbit_per_s=1e9, server_up_mbit_per_s=1e9)
