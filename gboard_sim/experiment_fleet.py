@@ -10,16 +10,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
-_OF_ROUNDS = (
-    "minimum",
-    "selection_timeout_s",
-    "interval_s",
-    "selector",
-    "pool",
-    "preferred_s",
-    "over_selection",
-    "deadline_s",
-)
+_OF_ROUNDS = ("selector", "pool", "preferred_s")
 _OF_BUFFERS = ("concurrency", "staleness_exponent", "max_staleness")
 _OF_SELECTORS = {
     "first": ("pool", "preferred_s"),
@@ -73,7 +64,8 @@ class Protocol(Table):
     """`[protocol]`: how the server selects, configures and aggregates.
 
     Rounds are those of Bonawitz et al. (MLSys 2019); `buffered` is FedBuff (Nguyen et al., AISTATS
-    2022).
+    2022), which has no use for how rounds select and close: `over_selection`, `minimum`,
+    `interval_s`, deadline and time-out.
 
     Attributes:
         kind: `rounds`, or `buffered` for asynchronous aggregation.

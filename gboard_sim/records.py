@@ -263,7 +263,8 @@ class Sessions:
         upload_j: Joules of the upload.
         energy_j: Joules of the session, central; `energy_low_j` and `energy_high_j` bound it.
         left_phone: Whether any payload byte left the phone: what local privacy composes over.
-        used_in: The version that the upload became part of, or -1.
+        used_in: The version that the upload became part of, or -1. An upload that waits in a buffer
+            when the run ends has the version that the buffer would have made.
     """
 
     session: Ints

@@ -12,8 +12,6 @@ from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.rules import RoundRules
 
 BUFFERED = ("protocol.kind=buffered", "protocol.concurrency=9")
-# `smoke` sets these of rounds; a buffer wants them at their defaults.
-DEFAULTS = ("protocol.deadline_s=600.0", "protocol.selection_timeout_s=3600.0")
 
 
 def load(*overrides):
@@ -62,7 +60,7 @@ def test_every_key_of_rounds_reaches_the_fleet():
 
 def test_every_key_of_a_buffer_reaches_the_fleet():
     more = ("protocol.goal=5", "protocol.staleness_exponent=0.25", "protocol.max_staleness=0")
-    made = world.build(load(*BUFFERED, *DEFAULTS, *more))
+    made = world.build(load(*BUFFERED, *more))
     assert made.rules == BufferRules(5, 9, 0.25, 0)
     assert made.terms.session_timeout_s == float("inf")
 
@@ -70,13 +68,8 @@ def test_every_key_of_a_buffer_reaches_the_fleet():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (("protocol.kind=buffered", *DEFAULTS), ["kind(='buffered') needs concurrency"]),
-        ((*BUFFERED, DEFAULTS[1]), ["deadline_s(=300.0) does nothing", "default 600.0"]),
-        (
-            (*BUFFERED, DEFAULTS[0]),
-            ["selection_timeout_s(=1800.0) does nothing with kind(='buffered')"],
-        ),
-        ((*BUFFERED, *DEFAULTS, "protocol.selector=uniform"), ["selector(=uniform) does nothing"]),
+        (("protocol.kind=buffered",), ["kind(='buffered') needs concurrency"]),
+        ((*BUFFERED, "protocol.selector=uniform"), ["selector(=uniform) does nothing"]),
         (("protocol.concurrency=3",), ["concurrency(=3) does nothing with kind(='rounds')"]),
         (("protocol.max_staleness=0",), ["max_staleness(=0) does nothing", "leave it out)"]),
         (("protocol.pool=3.0",), ["pool(=3.0) does nothing with selector(='first')"]),

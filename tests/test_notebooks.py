@@ -22,7 +22,12 @@ from gboard_sim import experiment_file
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*/*.ipynb"))
+SLOW = {"published_figures"}
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+by_name_and_pace = pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in SLOW), id=p.stem) for p in NOTEBOOKS],
+)
 
 
 def drawn(png: bytes) -> bool:
@@ -38,7 +43,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[nbformat.Note
     NotebookClient(
         notebook,
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels),
-        timeout=300,
+        timeout=900,
         resources={"metadata": {"path": str(folder)}},
     ).execute(cleanup_kc=True)
     return [out for cell in notebook.cells for out in cell.get("outputs", [])]
@@ -53,7 +58,7 @@ def alone(tmp_path, monkeypatch):
     return tmp_path
 
 
-@by_name
+@by_name_and_pace
 def test_a_notebook_runs_to_its_end_and_no_figure_is_empty(path, alone):
     folder = shutil.copytree(path.parent, alone / "copy", ignore=shutil.ignore_patterns("runs"))
     outputs = execute(nbformat.read(folder / path.name, as_version=4), folder)
@@ -84,7 +89,7 @@ def test_a_notebook_lies_beside_the_experiment_that_it_runs(path):
 
 
 def test_there_are_notebooks():
-    assert "first_round" in {path.stem for path in NOTEBOOKS}
+    assert {"first_round", *SLOW} <= {path.stem for path in NOTEBOOKS}
 
 
 def test_a_failing_cell_fails_the_test(alone):

@@ -99,8 +99,10 @@ class CheckIns:
         phones.leave_window(due[~calls & ~offline])
         self._accounts.checkins += int(calls.sum())
         phones.checkins[due[calls]] += 1
-        phones.retrying[due[calls]] = True
         unwanted = calls & ~wanted
+        # Judging is no upload window: a phone that is held for it goes on with its cycle after.
+        judges = selection is not None and selection.task == "evaluate"
+        phones.retrying[due[unwanted if judges else calls]] = True
         self.turn_away(due[unwanted], at_s[unwanted], calling=selection is not None)
         if selection is not None and wanted.any():
             taken = due[wanted]

@@ -13,7 +13,7 @@ from gboard_sim.fleet.conditions import UPLOAD, Conditions
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.live_sessions import LiveSessions
 from gboard_sim.fleet.opened import Batch, Opened
-from gboard_sim.fleet.phones import Phones
+from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.rules import Weights
 from gboard_sim.fleet.selection import Selection
@@ -165,9 +165,40 @@ class FlightDesk:
         batch = flight.batch(rows)
         unused = np.zeros(len(rows), dtype=bool)
         self._desk.settle(batch, unused, keeps=True, uploads=False)
+        moved = batch.priced.download_bytes + batch.priced.upload_bytes
+        began_s, joules = flight.held.checked_in_s[rows], batch.priced.energy_j[1]
+        self._allowance.spend(batch.phone, began_s, moved, joules)
         free_s = np.maximum(flight.held.window_end_s[rows], batch.priced.ended_s)
         self._phones.release(batch.phone, free_s)
         self._land(flight, rows, batch, checked_in=False)
+
+    def left(self, gone: Selection, ended_s: Floats) -> None:
+        """Logs phones that left before they were configured."""
+        n = gone.held
+        if not n:
+            return
+        base = self._phones.base[gone.phone].astype(np.int64)
+        nothing, no_time = np.zeros(n, dtype=np.int64), np.zeros(n)
+        seconds = ("download_s", "train_s", "upload_s", "paused_s")
+        joules = ("download_j", "train_j", "upload_j", "energy_j", "energy_low_j", "energy_high_j")
+        self._accounts.write(
+            self._accounts.reserve(n),
+            {
+                "phone": gone.phone,
+                "phone_class": self._conditions.population.phone_class[gone.phone],
+                "task": np.full(n, gone.task),
+                "shape": np.full(n, "-!"),
+                "version": gone.version,
+                "base": np.where(base == NONE, -1, base),
+                "began_s": gone.checked_in_s,
+                "ended_s": ended_s,
+                "wait_s": ended_s - gone.checked_in_s,
+                **dict.fromkeys((*seconds, *joules), no_time),
+                **dict.fromkeys(("download_bytes", "upload_bytes", "tokens"), nothing),
+                "left_phone": np.zeros(n, dtype=bool),
+                "used_in": np.full(n, -1),
+            },
+        )
 
     def uploads(self, flight: Flight, rows: Ints) -> Uploads:
         """Those of some phones, which arrived and are not settled."""

@@ -76,7 +76,8 @@ class Rounds:
             if self._evaluation is not None:
                 yield from self._evaluation.run_due()
                 opens_s = max(opens_s, server.clock_s)
-            yield from self._select(opens_s)
+            if server.runs:
+                yield from self._select(opens_s)
             while self._reporting:
                 yield from server.wait(np.inf)
             if server.runs and server.held.held >= rules.minimum:
@@ -138,10 +139,8 @@ class Rounds:
         if not len(rows):
             return
         self._dropouts.append(self._desk.dropouts(flight, rows))
-        held, ended_s = flight.held, flight.ended_s
-        self._chooser.participated(
-            held.phone[rows], flight.version + 1, held.checked_in_s[rows], ended_s[rows]
-        )
+        phone, began_s = flight.held.phone[rows], flight.opened.asked.start_s[rows]
+        self._chooser.participated(phone, flight.version + 1, began_s, flight.ended_s[rows])
         self._desk.settle(flight, rows, closes_s)
 
     def _told(self, until_s: float) -> Dropouts:

@@ -24,7 +24,7 @@ from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Learner
-from gboard_sim.records import Cohort, Floats, Ints, Outcome
+from gboard_sim.records import Cohort, Outcome
 from gboard_sim.units import BYTES_PER_MB, DAY_S
 from gboard_sim.uploads import Dropouts, Uploads
 
@@ -60,7 +60,6 @@ class Server:
         learner: Learner,
         accounts: Accounts,
         stop: StopRules,
-        phone_class: Ints,
         sync: ContinuousSync | None,
         live: bool,
         lookahead: int,
@@ -85,7 +84,6 @@ class Server:
         self._learner = learner
         self._accounts = accounts
         self._stop = stop
-        self._class = phone_class
         self._sync = sync
         self._live = live
         self._lookahead = lookahead
@@ -97,6 +95,7 @@ class Server:
         self._number = count()
         self._begun: list[simpy.Process] = []
         self._asked = 0
+        self._oldest = 0
 
     @property
     def runs(self) -> bool:
@@ -144,7 +143,7 @@ class Server:
     def _whole(self, protocol: Steps) -> Steps:
         self._look_ahead(self._check_ins.begin)
         yield from protocol
-        self._log_departures(self.held, np.full(self.held.held, self.clock_s))
+        self._flights.left(self.held, np.full(self.held.held, self.clock_s))
         if self.stop_reason is None:
             self.stop_reason, self.ended_s = "days", self.clock_s
         while any(process.is_alive for process in self._begun) or self._live:
@@ -187,7 +186,7 @@ class Server:
             self._sync.hour(self.version)
         gone = self.held.depart(self.clock_s)
         if gone.held:
-            self._log_departures(gone, gone.window_end_s)
+            self._flights.left(gone, gone.window_end_s)
             self._phones.release(gone.phone, gone.window_end_s)
         yield from self._ring()
 
@@ -220,7 +219,7 @@ class Server:
         """Hands a cohort over and waits where the timing of what follows depends on it."""
         self.version += 1
         self.rounds += 1
-        oldest = min(self.version, self._oldest_base())
+        oldest = self._oldest = min(self.version, self._oldest_base())
         self._accounts.flush()
         self._learner.step(
             Cohort(
@@ -265,7 +264,8 @@ class Server:
                 closed_s=closed_s,
                 uploads=reports,
                 weights=(1.0,) * len(reports),
-                oldest_version=min(version, self._oldest_base()),
+                # Uploads that wait in a buffer are no phone's any more: what was said last holds.
+                oldest_version=self._oldest,
             )
         )
 
@@ -305,31 +305,3 @@ class Server:
             if spent[name] >= limit:
                 return f"budget:{name}"
         return None
-
-    def _log_departures(self, gone: Selection, ended_s: Floats) -> None:
-        """Logs phones that left before they were configured."""
-        n = gone.held
-        if not n:
-            return
-        base = self._phones.base[gone.phone].astype(np.int64)
-        nothing, no_time = np.zeros(n, dtype=np.int64), np.zeros(n)
-        seconds = ("download_s", "train_s", "upload_s", "paused_s")
-        joules = ("download_j", "train_j", "upload_j", "energy_j", "energy_low_j", "energy_high_j")
-        self._accounts.write(
-            self._accounts.reserve(n),
-            {
-                "phone": gone.phone,
-                "phone_class": self._class[gone.phone],
-                "task": np.full(n, gone.task),
-                "shape": np.full(n, "-!"),
-                "version": gone.version,
-                "base": np.where(base == NONE, -1, base),
-                "began_s": gone.checked_in_s,
-                "ended_s": ended_s,
-                "wait_s": ended_s - gone.checked_in_s,
-                **dict.fromkeys((*seconds, *joules), no_time),
-                **dict.fromkeys(("download_bytes", "upload_bytes", "tokens"), nothing),
-                "left_phone": np.zeros(n, dtype=bool),
-                "used_in": np.full(n, -1),
-            },
-        )

@@ -15,6 +15,7 @@ from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.conditions import Conditions
 from gboard_sim.fleet.continuous_sync import ContinuousSync, Histogram
+from gboard_sim.fleet.feasibility import Asked, check_feasible
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
@@ -55,7 +56,8 @@ class FleetEnd:
             phone's own kept it away.
         cycles_abandoned: Cycles that started over because their base was too old.
         sessions: Sessions logged.
-        participations: Uploads of each phone that became part of a version. Shape [phones].
+        participations: Uploads of each phone that became part of a version, or of a buffer that was
+            not full at the end. Shape [phones].
         payloads: Payloads of which any byte left each phone. Shape [phones].
         download_bytes: Bytes that reached each phone, installs included. Shape [phones].
         install_bytes: Bytes that installs of unselected phones moved.
@@ -149,6 +151,7 @@ def simulate(
     terms = terms or Terms()
     stop = StopRules(days, versions, budgets, evaluate_every)
     first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
+    payload_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else 1
     check(
         population,
         typing,
@@ -156,9 +159,12 @@ def simulate(
         terms.pace,
         stop,
         download_bytes=np.full(population.phones, first_download[0]),
-        payload_bytes=codec.payload_bytes(parameters) if codec.size == "fixed" else 1,
+        payload_bytes=payload_bytes,
         flop_per_token=flop_per_token,
     )
+    source = HabitWindows(population, seed) if windows is None else windows
+    asked = Asked(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
+    check_feasible(asked, population, typing, source, seed)
     phones_n = population.phones
     buffered = isinstance(rules, BufferRules)
     invariants = Invariants(phones_n, rules.goal, terms.admission, exact=buffered)
@@ -167,7 +173,6 @@ def simulate(
         invariants.see(block)
         log(block)
 
-    source = HabitWindows(population, seed) if windows is None else windows
     hours = int(np.ceil(days * DAY_S / HOUR_S))
     calendar = Calendar(source, phones_n)
     eligibility = Eligibility(hours, population.utc_offset_s)
@@ -238,7 +243,6 @@ def simulate(
         learner=learner,
         accounts=accounts,
         stop=stop,
-        phone_class=population.phone_class,
         sync=sync,
         live=shared,
         lookahead=lookahead,

@@ -197,3 +197,27 @@ def test_a_month_holds_over_its_days(world):
     spent = np.bincount(log["phone"], weights=moved, minlength=40)
     assert (spent <= 0.0034 + 1e-9).mean() > 0.9
     assert end.turned_away > 100
+
+
+def test_what_a_phone_spends_without_a_check_in_counts(world):
+    # It downloads 1,000 bytes in its first window of the day, and may upload on the next.
+    log = []
+    end = simulate(
+        world.population(1),
+        RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1),
+        world.EveryKth(k=2),
+        world.FixedSize(),
+        world.Learner(world.one_row_each(1)),
+        parameters=1,
+        flop_per_token=10.0,
+        seed=1,
+        days=2.0,
+        terms=Terms(allowance=AllowanceRules(mb_per_day=0.001)),
+        windows=world.windows(*((0, nth * 7200, nth * 7200 + 200) for nth in range(1, 24))),
+        log=log.append,
+    )
+    shapes = np.concatenate([block.shape for block in log]).tolist()
+    began_s = np.concatenate([block.began_s for block in log])
+    assert shapes[:2] == ["v[]", "-[]+^"]
+    assert (began_s // DAY_S).tolist()[:2] == [0.0, 1.0]
+    assert end.turned_away > 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gboard_sim import catalogue
-from gboard_sim.errors import ExperimentError
+from gboard_sim.errors import ExperimentError, GboardSimWarning
 from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.mix import load_fleet
@@ -270,14 +270,15 @@ def test_a_round_below_its_minimum_makes_no_version(world):
     phones = replace(world.population(2), flop_per_s=np.array([10.0, 0.01]))
     rules = RoundRules(goal=2, over_selection=1.0, deadline_s=60.0, minimum=2)
     learner = world.Learner(world.one_row_each(2))
-    end, log = run(
-        phones,
-        rules,
-        world.EveryKth(),
-        world.FixedSize(),
-        learner,
-        windows=world.windows((0, 100, 300), (1, 100, 200)),
-    )
+    with pytest.warns(GboardSimWarning, match="only 1 of 2 phones"):
+        end, log = run(
+            phones,
+            rules,
+            world.EveryKth(),
+            world.FixedSize(),
+            learner,
+            windows=world.windows((0, 100, 300), (1, 100, 200)),
+        )
     assert (end.versions, end.abandoned, learner.cohorts) == (0, 1, [])
     assert log.rows("shape", "tokens") == [("-v[]+#", 10), ("-v[!", 0)]
 
