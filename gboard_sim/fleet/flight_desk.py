@@ -44,6 +44,7 @@ class FlightDesk:
         parameters: Numbers in an update.
         keeps: Whether a phone whose upload was not used keeps its training.
         weights: What an upload's weight is.
+        configured: Told of phones that are configured, and when: to check that they may be.
         landed: Told of sessions that are over: phones, versions, whether each was downloaded.
 
     Attributes:
@@ -67,6 +68,7 @@ class FlightDesk:
         parameters: int,
         keeps: bool,
         weights: Weights,
+        configured: Callable[[Ints, Floats], None],
         landed: Callable[[Ints, Ints, Flags], None],
     ) -> None:
         self.bases: Counter[int] = Counter()
@@ -82,6 +84,7 @@ class FlightDesk:
         self._allowance = allowance
         self._keeps = keeps
         self._weights = weights
+        self._configured = configured
         self._landed = landed
         self._fixed_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else None
 
@@ -93,6 +96,7 @@ class FlightDesk:
             start_s: When each is configured. Shape [n].
             version: The version that is handed out.
         """
+        self._configured(held.phone, start_s)
         self._accounts.participated(held.checked_in_s)
         fixed_bytes = self._fixed_bytes if held.task == "train" else REPORT_BYTES
         payload = np.full(held.held, fixed_bytes or 0, dtype=np.int64)

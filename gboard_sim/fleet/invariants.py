@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.admission import AdmissionRules
-from gboard_sim.records import Flags, Ints, Sessions
+from gboard_sim.records import Flags, Floats, Ints, Sessions
 from gboard_sim.units import HOUR_S
 
 _TIME_TOLERANCE_S = 1e-6  # a session's phases are added up in floating point
@@ -86,6 +86,26 @@ class Invariants:
                 raise InvariantError(
                     f"version {version} used {total} uploads, more than the goal of {self._goal}"
                 )
+
+    def selected(self, phone: Ints, at_s: Floats, found_s: Floats, last_s: Floats) -> None:
+        """Checks that phones are eligible when they are configured.
+
+        Args:
+            phone: The phones. Shape [n].
+            at_s: When each is configured. Shape [n].
+            found_s: From when the calendar has each eligible at or after that. Shape [n].
+            last_s: When that eligibility ends. Shape [n].
+
+        Raises:
+            InvariantError: Names the first phone that is not.
+        """
+        wrong = np.flatnonzero((found_s > at_s) | (last_s < at_s))
+        if len(wrong):
+            row = int(wrong[0])
+            raise InvariantError(
+                f"no ineligible phone is selected: broken by phone {phone[row]} at {at_s[row]} s, "
+                f"whose next window begins at {found_s[row]} s"
+            )
 
     def verify(
         self,

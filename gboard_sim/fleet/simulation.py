@@ -221,6 +221,9 @@ def simulate(
         parameters=parameters,
         keeps=schedule.keeps_unsent,
         weights=weights,
+        configured=lambda phone, at_s: invariants.selected(
+            phone, at_s, *calendar.next_available(phone, at_s)
+        ),
         landed=sync.landed if sync else lambda _phone, _version, _downloaded: None,
     )
     check_ins = CheckIns(

@@ -193,3 +193,11 @@ def test_a_phone_may_break_a_promise_over_two_blocks():
     )
     with pytest.raises(InvariantError, match=r"rest 0\.01 hours: .* session 4 of phone 0, '-v"):
         rests.see(soon)
+
+
+def test_a_phone_that_is_configured_outside_its_window_is_named():
+    watch = Invariants(3, 1, AdmissionRules())
+    phone, at_s = np.array([1, 2]), np.array([50.0, 60.0])
+    watch.selected(phone, at_s, at_s, at_s + 5.0)
+    with pytest.raises(InvariantError, match=r"phone 2 at 60\.0 s, .* begins at 61\.0 s"):
+        watch.selected(phone, at_s, np.array([50.0, 61.0]), np.array([90.0, 99.0]))
