@@ -1,5 +1,7 @@
 """What phones are doing, as columns: the window they are in, the next one, and their cycle."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gboard_sim import seeds
@@ -11,6 +13,10 @@ from gboard_sim.records import Floats, Ints
 NONE = np.iinfo(np.int32).max
 """The base version of a phone without a cycle: above all others, so that a minimum skips it."""
 
+AgainS = Callable[[Ints, Ints, Floats, Floats], Floats]
+"""Phones, how often each drew again, the time it missed and the next at which it is eligible, to
+another time to call."""
+
 
 class Phones:
     """One row per phone; every array has shape [phones].
@@ -21,7 +27,8 @@ class Phones:
         window_end_s: End of the window in which it acts.
         then_start_s: Start of the window after that; infinite when it is not known.
         then_end_s: Its end.
-        call_s: Before this time it does nothing: the server told it so.
+        call_s: Before this time it does nothing, where the server steers: it was told so.
+        redrawn: How often it has drawn that time again, not being eligible.
         fresh: Whether the next act is a window's start.
         busy: Whether the server holds it, or a session of it is not settled.
         base: Version that its cycle started from, or `NONE`.
@@ -35,12 +42,20 @@ class Phones:
         unsent: The stints kept.
     """
 
-    def __init__(self, phones: int, calendar: Calendar, seed: int, spread_s: float) -> None:
+    def __init__(
+        self,
+        phones: int,
+        calendar: Calendar,
+        seed: int,
+        spread_s: float,
+        again_s: AgainS | None = None,
+    ) -> None:
         self.agenda = Agenda(phones)
         self.window_end_s = np.zeros(phones)
         self.then_start_s = np.full(phones, np.inf)
         self.then_end_s = np.full(phones, np.inf)
         self.call_s = np.zeros(phones)
+        self.redrawn = np.zeros(phones, dtype=np.int64)
         self.fresh = np.ones(phones, dtype=bool)
         self.busy = np.zeros(phones, dtype=bool)
         self.base = np.full(phones, NONE, dtype=np.int32)
@@ -55,6 +70,7 @@ class Phones:
         self._calendar = calendar
         self._seed = seed
         self._spread_s = spread_s
+        self._again_s = again_s
 
     def find_windows(self) -> None:
         """Looks up windows for phones that ran out of known ones, after the calendar grew."""
@@ -70,9 +86,8 @@ class Phones:
         A window that is already open when the run starts is entered after a random wait, as by a
         phone that was turned away: the run did not start with every phone calling at once.
         """
-        early = phone[self.then_end_s[phone] <= self.call_s[phone]]
-        if len(early):
-            self._skip(early, self.call_s[early])
+        if self._again_s is not None:
+            self._call_when_eligible(phone, self._again_s)
         start_s, end_s = self.then_start_s[phone], self.then_end_s[phone]
         start_s = np.maximum(start_s, self.call_s[phone])
         known = np.isfinite(start_s)
@@ -88,6 +103,17 @@ class Phones:
             at_s = self._spread_s * seeds.uniforms(self._seed, "first check-in", early)
             self.agenda.set(early, at_s)
             self.leave_window(early[at_s >= self.window_end_s[early]])
+
+    def _call_when_eligible(self, phone: Ints, again_s: AgainS) -> None:
+        """Draws the times of calls again until each falls into a window, or beyond those known."""
+        while len(phone):
+            early = phone[self.then_end_s[phone] <= self.call_s[phone]]
+            self._skip(early, self.call_s[early])
+            opens_s, call_s = self.then_start_s[phone], self.call_s[phone]
+            missed = np.isfinite(opens_s) & (call_s < opens_s)
+            phone, opens_s, call_s = phone[missed], opens_s[missed], call_s[missed]
+            self.call_s[phone] = again_s(phone, self.redrawn[phone], call_s, opens_s)
+            self.redrawn[phone] += 1
 
     def hold(self, phone: Ints) -> None:
         """The server holds phones, until `release`: they do nothing of their own. Shape [n]."""

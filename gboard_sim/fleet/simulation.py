@@ -179,11 +179,10 @@ def simulate(
     accounts = Accounts(watched, phones_n, hours)
     spending = Allowance(terms.allowance, phones_n, population.utc_offset_s)
     admitted = Admission(terms.admission, phones_n, spending)
-    phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1])
+    pacing = Pacing(terms.pace, wanted=rules.selected, eligible=eligibility.at, seed=seed)
+    again_s = pacing.again_s if pacing.outlasts_windows else None
+    phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1], again_s)
     work = Work(schedule, typing, population.phone_class)
-    pacing = Pacing(
-        terms.pace, wanted=rules.selected, phones=phones_n, eligible=eligibility.at, seed=seed
-    )
     chooser = Chooser(terms.choice, phones_n, seed)
     env = simpy.Environment()
     conditions = Conditions(population, seed)

@@ -15,14 +15,15 @@ SEED = 5
 N = 20_000
 
 
-def pacing(rules, *, wanted=10, phones=N, eligible=1e9):
-    return Pacing(
+def pacing(rules, *, wanted=10, eligible=N):
+    made = Pacing(
         rules,
         wanted=wanted,
-        phones=phones,
         eligible=lambda at_s: np.full(len(at_s), float(eligible)),
         seed=SEED,
     )
+    made.first_s(np.zeros(1, dtype=np.int64))  # it learns how many are eligible
+    return made
 
 
 def back_s(rules, at_s, **options):
@@ -42,7 +43,7 @@ def test_a_window_is_kept_and_filled_evenly():
 
 
 def test_a_large_fleet_is_spread_so_that_as_many_call_as_are_wanted():
-    # 20,000 phones, of which 10 are wanted every 100 s: a call each 200,000 s on average.
+    # 20,000 phones are eligible, of which 10 are wanted every 100 s: a call each 200,000 s on average.
     rules = PaceRules("steered", (60.0, 120.0), round_s=100.0)
     waits_s = back_s(rules, np.zeros(N))
     assert waits_s.min() >= 60.0
@@ -123,32 +124,35 @@ def test_calls_come_at_the_rate_that_is_wanted(world):
     assert both.checkins - first.checkins == pytest.approx(6000, rel=0.04)
 
 
-def test_a_phone_keeps_its_time_over_its_windows(world):
-    # Sessions of 21 s that no bound keeps away: each begins in the first window that reaches the
-    # time that the phone was told, and not in the window of the session before.
+def test_a_phone_calls_when_its_time_finds_it_eligible(world):
+    # Sessions of 21 s that no bound keeps away, in windows that cover two thirds of the day. A time
+    # that falls beside a window, or into the one of the session before, is drawn again.
     phones, days, wanted, round_s = 40, 3.0, 1, 900.0
     rows = hourly_windows(phones, days, length_s=2400.0)
     rules = BufferRules(goal=wanted, concurrency=phones)
     pace = PaceRules("steered", (60.0, 60.0), round_s=round_s)
     end, log = fleet(world, rules, pace, rows, phones, days)
     assert end.rejected == 0
-    spread_s = 2.0 * phones * round_s / wanted
-    late = 0
+    inside_s = sum(max(min(stop, 86_400) - start, 0) for _, start, stop in rows)
+    spread_s = 2.0 * inside_s / 86_400 * round_s / wanted
+    redrawn = 0
     for phone in range(phones):
-        mine = [(start, stop) for p, start, stop in rows if p == phone]
+        windows = [(start, stop) for p, start, stop in rows if p == phone]
         told_s = spread_s * (1.0 - np.sqrt(1.0 - seeds.uniforms(SEED, "first call", phone)))
-        expected, calls, after_s = [], 0, 0.0
-        for start_s, stop_s in mine:
-            if stop_s <= told_s or start_s < after_s or max(start_s, told_s) >= days * 86400.0:
-                continue
-            expected.append(max(float(start_s), float(told_s)))
-            calls += 1
-            draw = float(seeds.uniforms(SEED, "retry", phone, calls))
-            told_s, after_s = expected[-1] + max(60.0, spread_s * draw), stop_s
-            late += told_s > stop_s + 3600.0
+        expected, nth, after_s = [], 0, 0.0
+        while told_s < days * 86_400.0:
+            if any(start >= after_s and start <= told_s < stop for start, stop in windows):
+                expected.append(float(told_s))
+                after_s = next(stop for start, stop in windows if start <= told_s < stop)
+                draw = seeds.uniforms(SEED, "retry", phone, len(expected))
+            else:
+                draw = seeds.uniforms(SEED, "another call", phone, nth)
+                nth += 1
+            told_s += max(60.0, spread_s * float(draw))
         begun = np.sort(log["began_s"][log["phone"] == phone])
         assert begun == pytest.approx(expected, abs=1e-6)
-    assert late > 50  # whole windows go by
+        redrawn += nth
+    assert redrawn > 50
 
 
 def test_a_small_fleet_that_meets_fills_rounds_that_would_not_fill(world):
