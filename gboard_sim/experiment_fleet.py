@@ -65,7 +65,7 @@ class Protocol(Table):
 
     Rounds are those of Bonawitz et al. (MLSys 2019); `buffered` is FedBuff (Nguyen et al., AISTATS
     2022), which has no use for how rounds select and close: `over_selection`, `minimum`,
-    `interval_s`, deadline and time-out.
+    `interval_s`, deadline and time-out. A phone takes part at most once in each of its windows.
 
     Attributes:
         kind: `rounds`, or `buffered` for asynchronous aggregation.
@@ -157,7 +157,7 @@ class Allowance(Table):
     """`[allowance]`: what a phone may spend in its own day and in thirty days; None is no limit.
 
     A phone whose next session would pass a limit, if it costs what the last one did, is turned
-    away.
+    away; but one session is let through in each day or month, whatever it costs.
 
     Attributes:
         mb_per_day: Megabytes, both ways together.
@@ -174,6 +174,8 @@ class Allowance(Table):
 
 class FederatedEvaluation(Table):
     """`[federated_evaluation]`: versions are judged on phones, on text that they never train on.
+
+    No phone is selected for training while phones are selected for this.
 
     Attributes:
         every: Versions between those that are judged; version 0 is the first.

@@ -60,8 +60,8 @@ class RunDirectory:
         with writing(path):
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise RunDirectoryError(
-                    f"--out {path}: exists and is not an empty folder; choose another, or "
-                    "--resume it"
+                    f"--out {path}: exists and is not an empty folder; choose another (a run that "
+                    "was stopped goes on with gboard-sim run --resume)"
                 )
             path.mkdir(parents=True, exist_ok=True)
         return cls(path)

@@ -38,6 +38,7 @@ class Admission:
         rules: The bounds.
         phones: How many phones.
         allowance: What each may still spend today and this month.
+        judges: Whether phones also judge versions, which no bound on participation keeps them from.
 
     Attributes:
         used: Uploads of each phone that a version uses. Shape [phones].
@@ -45,12 +46,15 @@ class Admission:
         turned_away: Check-ins that were turned away although a phone was wanted.
     """
 
-    def __init__(self, rules: AdmissionRules, phones: int, allowance: Allowance) -> None:
+    def __init__(
+        self, rules: AdmissionRules, phones: int, allowance: Allowance, *, judges: bool = False
+    ) -> None:
         self.rules = rules
         self.used = np.zeros(phones, dtype=np.int32)
         self.payloads = np.zeros(phones, dtype=np.int32)
         self.turned_away = 0
         self._allowance = allowance
+        self._judges = judges
         self._last_version = np.full(phones, _LONG_AGO, dtype=np.int64)
         self._last_s = np.full(phones, -np.inf)
 
@@ -63,6 +67,7 @@ class Admission:
         fine = np.ones(len(phone), dtype=bool)
         if task == "train":
             fine &= version + 1 - self._last_version[phone] >= rules.separation_versions
+            fine &= ~self._spent(phone)
         if rules.separation_h > 0.0:
             fine &= at_s >= self._last_s[phone] + rules.separation_h * HOUR_S
         return fine & self._allowance.suffices(phone, at_s)
@@ -72,8 +77,12 @@ class Admission:
         earliest_s = np.maximum(at_s, self._last_s[phone] + self.rules.separation_h * HOUR_S)
         return np.maximum(earliest_s, self._allowance.renewed_s(phone, at_s))
 
-    def spent(self, phone: Ints) -> Flags:
-        """Which phones may never take part again. Shape [n]."""
+    def done(self, phone: Ints) -> Flags:
+        """Which phones need never call again. Shape [n]."""
+        return np.zeros(len(phone), dtype=bool) if self._judges else self._spent(phone)
+
+    def _spent(self, phone: Ints) -> Flags:
+        """Which phones may never train again. Shape [n]."""
         rules = self.rules
         none_left = np.zeros(len(phone), dtype=bool)
         if rules.max_participations is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gboard_sim.fleet.allowance import Allowance
 from gboard_sim.fleet.conditions import DOWNLOAD, Conditions
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.windows import Calendar
@@ -54,6 +55,7 @@ class ContinuousSync:
         conditions: Conditions,
         calendar: Calendar,
         learner: Learner,
+        allowance: Allowance,
         log: Histogram,
     ) -> None:
         n = conditions.population.phones
@@ -67,6 +69,7 @@ class ContinuousSync:
         self._conditions = conditions
         self._calendar = calendar
         self._learner = learner
+        self._allowance = allowance
         self._log = log
         self._last_s = np.full(n, -np.inf)
         self._met = np.zeros(n, dtype=bool)
@@ -93,6 +96,7 @@ class ContinuousSync:
         self._met[:] = False
         start_s, end_s = self._calendar.next_available(phone, np.full(len(phone), began_s))
         here = (start_s < began_s + HOUR_S) & (start_s >= free_s[phone])
+        here[here] = self._allowance.suffices(phone[here], start_s[here])
         if here.any():
             self._install(phone[here], start_s[here], end_s[here], newest)
         version, phones = np.unique(self.installed_version, return_counts=True)
@@ -108,8 +112,11 @@ class ContinuousSync:
         spent_s = np.minimum(round_trip_s + size / rate, window_end_s - start_s)
         moved = np.minimum(size, np.maximum(spent_s - round_trip_s, 0.0) * rate)
         whole = start_s + round_trip_s + size / rate <= window_end_s
-        self.download_bytes[phone] += np.where(whole, size, moved).astype(np.int64)
-        self.energy_j[:, phone] += population.power_w[DOWNLOAD][:, phone] * spent_s
+        got = np.where(whole, size, moved).astype(np.int64)
+        joules = population.power_w[DOWNLOAD][:, phone] * spent_s
+        self.download_bytes[phone] += got
+        self.energy_j[:, phone] += joules
+        self._allowance.spend(phone, start_s, got, joules[1])
         self.installed_version[phone[whole]] = newest
         self._last_s[phone[whole]] = start_s[whole]
         self.installs += int(whole.sum())

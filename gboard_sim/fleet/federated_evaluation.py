@@ -1,6 +1,7 @@
-"""Rounds that judge a version on the phones: no weights are uploaded, and training goes on.
+"""Rounds that judge a version on the phones: no weights are uploaded.
 
-A phone downloads the version, scores its held-out text, and reports sums.
+A phone downloads the version, scores its held-out text, and reports sums. While phones are selected
+for it none is selected for training; while they judge, training goes on.
 """
 
 from collections.abc import Generator

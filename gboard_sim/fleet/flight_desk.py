@@ -161,7 +161,7 @@ class FlightDesk:
         self._allowance.spend(phone, flight.held.checked_in_s[rows], moved, priced.energy_j[1])
         self._admission.sessions(phone, priced.ended_s, (priced.upload_bytes > 0) & trains)
         self._phones.release(phone, np.maximum(priced.ended_s, at_s))
-        self._phones.retire(phone[self._admission.spent(phone)])
+        self._phones.retire(phone[self._admission.done(phone)])
         self._land(flight, rows, batch, checked_in=True)
 
     def _come_home(self, flight: Flight, rows: Ints) -> None:

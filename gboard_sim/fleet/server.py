@@ -294,12 +294,14 @@ class Server:
         """The first budget that is spent."""
         if not self._stop.budgets:
             return None
-        accounts = self._accounts
+        accounts, sync = self._accounts, self._sync
         phones = len(accounts.upload_bytes)
+        installs = (sync.download_bytes.sum(), sync.energy_j[1].sum()) if sync else (0, 0.0)
+        downloaded = accounts.download_bytes.sum() + installs[0]
         spent = {
             "uplink_mb_per_phone": accounts.upload_bytes.sum() / phones / BYTES_PER_MB,
-            "downlink_mb_per_phone": accounts.download_bytes.sum() / phones / BYTES_PER_MB,
-            "energy_j_per_phone": accounts.energy_j[1].sum() / phones,
+            "downlink_mb_per_phone": downloaded / phones / BYTES_PER_MB,
+            "energy_j_per_phone": (accounts.energy_j[1].sum() + installs[1]) / phones,
         }
         for name, limit in self._stop.budgets.items():
             if spent[name] >= limit:

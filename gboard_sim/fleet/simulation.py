@@ -178,7 +178,7 @@ def simulate(
     eligibility = Eligibility(hours, population.utc_offset_s)
     accounts = Accounts(watched, phones_n, hours)
     spending = Allowance(terms.allowance, phones_n, population.utc_offset_s)
-    admitted = Admission(terms.admission, phones_n, spending)
+    admitted = Admission(terms.admission, phones_n, spending, judges=terms.evaluation is not None)
     pacing = Pacing(terms.pace, wanted=rules.selected, eligible=eligibility.at, seed=seed)
     again_s = pacing.again_s if pacing.outlasts_windows else None
     phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1], again_s)
@@ -203,6 +203,7 @@ def simulate(
             conditions=conditions,
             calendar=calendar,
             learner=learner,
+            allowance=spending,
             log=log_installed,
         )
     flights = FlightDesk(

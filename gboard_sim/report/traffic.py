@@ -71,6 +71,7 @@ def figure(contents: Contents) -> Figure | None:
             f"{total} in the whole run, at most {peak} in one hour. "
             + " ".join(f"{way.capitalize()}: {words}." for way, words in said.items())
             + " Bytes count in the hour in which their transfer ended. Each row has its own scale."
+            + _installs(contents)
         ),
         panels=tuple(
             Panel(
@@ -81,6 +82,15 @@ def figure(contents: Contents) -> Figure | None:
             for way, found in ways.items()
         ),
     )
+
+
+def _installs(contents: Contents) -> str:
+    """What is not drawn, since it is no session's."""
+    purposes = contents.summary.get("downlink_bytes_by_purpose")
+    moved = purposes.get("install", 0) if isinstance(purposes, dict) else 0
+    if not moved:
+        return ""
+    return f" Installs of phones that nobody selected, {quantity.data(moved)} down, are not drawn."
 
 
 def _by_hour(

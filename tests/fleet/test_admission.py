@@ -59,7 +59,7 @@ def test_phones_are_spent_by_uses_or_by_payloads():
         bounds.participations(np.array([0]), version)
     for _ in range(3):
         bounds.sessions(np.array([0, 1, 2]), np.zeros(3), np.array([False, True, False]))
-    assert bounds.spent(np.arange(3)).tolist() == [True, True, False]
+    assert bounds.done(np.arange(3)).tolist() == [True, True, False]
     assert (bounds.used.tolist(), bounds.payloads.tolist()) == ([2, 0, 0], [0, 3, 0])
 
 
@@ -235,3 +235,14 @@ def test_invariants_raise_on_a_log_that_breaks_a_bound(world, mix, free_runs, bo
     Invariants(200, 6, AdmissionRules()).see(log)
     with pytest.raises(InvariantError, match=promise):
         Invariants(200, 6, bound).see(log)
+
+
+def test_a_phone_that_may_train_no_more_may_still_judge():
+    rules, phone = AdmissionRules(max_participations=1), np.array([1])
+    for judges in (False, True):
+        allowance = Allowance(AllowanceRules(), 3, np.zeros(3))
+        bounds = Admission(rules, 3, allowance, judges=judges)
+        bounds.participations(phone, 1)
+        assert allowed(bounds, 0.0, 9) == [True, False, True]
+        assert allowed(bounds, 0.0, 9, "evaluate") == [True] * 3
+        assert bounds.done(phone).tolist() == [not judges]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.continuous_sync import SyncRules
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
@@ -13,7 +14,7 @@ from gboard_sim.fleet.terms import Terms
 HOUR = 3600.0
 
 
-def run(world, phones, windows, *, sync, hours=6, goal=1, text=None, **more):
+def run(world, phones, windows, *, sync, hours=6, goal=1, text=None, allowance=None, **more):
     history = []
     learner = world.Learner(text or world.one_row_each(phones.phones))
     end = simulate(
@@ -27,7 +28,7 @@ def run(world, phones, windows, *, sync, hours=6, goal=1, text=None, **more):
         seed=1,
         days=hours / 24,
         windows=windows,
-        terms=Terms(sync=sync),
+        terms=Terms(sync=sync, allowance=allowance or AllowanceRules()),
         log_installed=lambda at_s, version, count: history.append(
             (at_s / HOUR, dict(zip(version.tolist(), count.tolist(), strict=True)))
         ),
@@ -104,3 +105,33 @@ def test_sync_changes_no_session(world):
         run(world, world.population(6), world.windows(*rows), sync=sync, goal=2, log=blocks.append)
         logs.append(np.concatenate([block.ended_s for block in blocks]))
     np.testing.assert_array_equal(*logs)
+
+
+def test_installs_count_towards_what_phones_and_runs_may_spend(world):
+    rows = [
+        (p, h * HOUR + 60.0 * p + 60.0, h * HOUR + 60.0 * p + 960.0)
+        for p in range(6)
+        for h in range(12)
+    ]
+    text = replace(world.one_row_each(1), first=np.array([0, *(1 for _ in range(6))]))
+
+    def spend(**more):
+        return run(
+            world,
+            world.population(6),
+            world.windows(*rows),
+            sync=SyncRules(1.0),
+            hours=12,
+            text=text,
+            **more,
+        )[0]
+
+    free = spend()
+    assert free.download_bytes.max() == 12_000  # phone 0 trains in each hour
+    # The others install from the second hour on, and the last hour is not over before the end.
+    assert set(free.download_bytes[1:].tolist()) <= {10_000, 11_000}
+    tight = spend(allowance=AllowanceRules(mb_per_day=0.0045))
+    assert tight.download_bytes[1:].tolist() == [4000] * 5
+    stopped = spend(budgets={"downlink_mb_per_phone": 0.005})
+    assert stopped.stop_reason == "budget:downlink_mb_per_phone"
+    assert 5000 <= stopped.download_bytes.mean() < 7000

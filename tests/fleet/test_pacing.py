@@ -43,7 +43,7 @@ def test_a_window_is_kept_and_filled_evenly():
 
 
 def test_a_large_fleet_is_spread_so_that_as_many_call_as_are_wanted():
-    # 20,000 phones are eligible, of which 10 are wanted every 100 s: a call each 200,000 s on average.
+    # 20,000 phones are eligible, 10 are wanted every 100 s: a call each 200,000 s on average.
     rules = PaceRules("steered", (60.0, 120.0), round_s=100.0)
     waits_s = back_s(rules, np.zeros(N))
     assert waits_s.min() >= 60.0
