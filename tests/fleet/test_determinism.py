@@ -39,7 +39,7 @@ CASES = {
         Terms(
             AdmissionRules(separation_versions=3, separation_h=1.0, max_participations=4),
             AllowanceRules(mb_per_day=40.0, j_per_month=2000.0),
-            PaceRules("steered", round_s=600.0),
+            PaceRules("steered", round_s=150.0),
             evaluation=EVALUATION,
             session_timeout_s=90.0,
             pauses=True,
