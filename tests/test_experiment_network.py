@@ -16,10 +16,10 @@ def test_the_table_becomes_the_capacity_of_the_world():
             "network.access_point_mbit_per_s=80.0",
         ],
     )
-    capacity = world.build(experiment).capacity
+    capacity = world.build(experiment).terms.capacity
     assert [capacity.bytes_per_s(link) for link in capacity.route(UPLOAD, 4)] == [1e6, 1e7]
     assert [capacity.bytes_per_s(link) for link in capacity.route(DOWNLOAD, 4)] == [1e7]
-    assert not world.build(experiment_file.load("smoke")).capacity.shared
+    assert not world.build(experiment_file.load("smoke")).terms.capacity.shared
 
 
 @pytest.mark.parametrize(
