@@ -10,7 +10,7 @@ UPLINK = ("used", "unused", "broken_off", "evaluation")
 """Updates that became part of a version; that came too late; that never arrived; and metrics."""
 
 DOWNLINK = ("training", "evaluation", "install")
-"""Plans and models to train from, to be judged, and to serve the keyboard."""
+"""Models to train from, to be judged, and to serve the keyboard; installs are no sessions."""
 
 WORK = frozenset("v[+")
 """Signs of which a session that got to work has at least one: see `records.Sessions`."""
@@ -25,12 +25,12 @@ def uplink(task: str, shape: str) -> str:
 
 def downlink(task: str) -> str:
     """What the bytes that reached a phone in a session of this task were for."""
-    return {"evaluate": "evaluation", "install": "install"}.get(task, "training")
+    return "evaluation" if task == "evaluate" else "training"
 
 
-def configured(task: str, shape: str) -> bool:
-    """Whether the server sent its plan to the phone of a session of this task and shape."""
-    return task != "install" and shape[:1] == "-" and not WORK.isdisjoint(shape)
+def configured(_task: str, shape: str) -> bool:
+    """Whether the server sent its plan to the phone of a session of this shape, for any task."""
+    return shape[:1] == "-" and not WORK.isdisjoint(shape)
 
 
 def by_row(task: Any, shape: Any, rule: Callable[[str, str], int]) -> npt.NDArray[Any]:

@@ -20,7 +20,6 @@
 | `accuracy_tff`, `accuracy_fedjax` | test users, by those projects' rules |
 | `perplexity`, `perplexity_in_vocabulary`, `oov_share` | test users |
 | `phones_recall_at_3` | phones' reports on their own held-out text, last version judged there |
-| `evaluations_federated` | versions of which phones' reports were learned |
 | `served_recall_at_3` | validation recall of what phones have installed, at the last hour |
 | `version_lag_mean` | versions that installed ones are behind, over hours and phones with one |
 | `unigram_recall_at_3` | the most frequent words, same positions |
@@ -191,13 +190,12 @@ LEARNED = (
 
 def _on_phones(directory: RunDirectory, learnt: Learnt | None) -> dict[str, Any]:
     if learnt is None:
-        return {"phones_recall_at_3": None, "evaluations_federated": None}
+        return {"phones_recall_at_3": None}
     table = directory.table("evaluations", ("version", "set", "group", "recall_at_3"))
     judged = pc.and_(pc.equal(table["set"], "phones"), pc.equal(table["group"], "all"))
     rows = table.filter(judged).sort_by("version")
     return {
         "phones_recall_at_3": rows["recall_at_3"][-1].as_py() if rows.num_rows else None,
-        "evaluations_federated": rows.num_rows,
     }
 
 

@@ -15,7 +15,6 @@ from gboard_sim import purposes
         ("train", "-!", "broken_off", "training", False),
         ("train", "v[]", "broken_off", "training", False),
         ("evaluate", "-v[]+^", "evaluation", "evaluation", True),
-        ("install", "v", "broken_off", "install", False),
     ],
 )
 def test_every_task_and_shape_has_its_purposes(task, shape, up, down, configured):

@@ -33,8 +33,8 @@ _DOWNLOAD = 0  # of the phases
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the server asks, by the names of its keys.
+class Demand:
+    """What the server demands of its fleet, by the names of its keys.
 
     Attributes:
         rules: How it selects and aggregates.
@@ -74,12 +74,12 @@ class Asked:
 
 
 def check_feasible(
-    asked: Asked, population: Population, typing: Typed, windows: WindowSource, seed: int
+    demand: Demand, population: Population, typing: Typed, windows: WindowSource, seed: int
 ) -> None:
     """Refuses what this fleet can never do, and warns of what it hardly will.
 
     Args:
-        asked: What the server asks.
+        demand: What the server demands.
         population: The phones.
         typing: Who types how much, when.
         windows: When they are eligible.
@@ -89,8 +89,8 @@ def check_feasible(
         ExperimentError: Names the key, the value and what is allowed.
     """
     phones = population.phones
-    _check_bounds(asked, phones)
-    _check_allowance(asked, population)
+    _check_bounds(demand, phones)
+    _check_allowance(demand, population)
     looked_at = min(phones, _MOST_PHONES)
     if looked_at < phones:
         population = _first(population, looked_at)
@@ -101,39 +101,39 @@ def check_feasible(
 
     def enough(able: Flags, certain: bool, reason: str) -> None:
         found = round(able.sum() * share)
-        if found >= asked.needed:
+        if found >= demand.needed:
             return
         message = f"only {found} of {phones} phones {reason}"
         if certain and whole:
-            raise ExperimentError(f"{asked.goal} is not allowed: {message}")
-        _warn(f"{asked.goal}: {message}")
+            raise ExperimentError(f"{demand.goal} is not allowed: {message}")
+        _warn(f"{demand.goal}: {message}")
 
-    least = asked.terms.admission.min_examples
-    ever, mostly = _with_text(typing, looked_at, asked.stop.days, least)
+    least = demand.terms.admission.min_examples
+    ever, mostly = _with_text(typing, looked_at, demand.stop.days, least)
     hold = f"hold protocol.min_examples = {least} messages"
     enough(ever, True, f"ever {hold}")
     enough(mostly, False, f"{hold} at any of {_MOMENTS} moments of the run")
     shortest = typing.shortest
     seconds = whole_session_s(
         population,
-        download_bytes=np.full(looked_at, asked.download_bytes),
-        payload_bytes=asked.payload_bytes,
+        download_bytes=np.full(looked_at, demand.download_bytes),
+        payload_bytes=demand.payload_bytes,
         tokens=shortest or 0,
-        flop_per_token=asked.flop_per_token,
+        flop_per_token=demand.flop_per_token,
     )
-    key, limit_s = asked.patience
+    key, limit_s = demand.patience
     enough(
         ever & (seconds <= limit_s),
         False,
         f"can download the model, train on one message and upload in {key} = {limit_s:g}",
     )
-    eligible, fits, days = _eligible(windows, seconds, asked.stop.days)
-    during = f"in the run's first {days} days" if days < asked.stop.days else "in the run"
-    certain = days >= asked.stop.days
+    eligible, fits, days = _eligible(windows, seconds, demand.stop.days)
+    during = f"in the run's first {days} days" if days < demand.stop.days else "in the run"
+    certain = days >= demand.stop.days
     enough(ever & eligible, certain, f"with text are ever eligible {during}")
-    if not asked.terms.pauses:
+    if not demand.terms.pauses:
         enough(ever & fits, False, f"with text are ever eligible {during} for a whole session")
-    rules = asked.terms.evaluation
+    rules = demand.terms.evaluation
     if rules is not None:
         judges = typing.held_out_tokens(np.arange(looked_at)) > 0
         if round((judges & eligible).sum() * share) < rules.goal:
@@ -144,30 +144,30 @@ def check_feasible(
             )
 
 
-def _check_bounds(asked: Asked, phones: int) -> None:
+def _check_bounds(demand: Demand, phones: int) -> None:
     """What the bounds on participation leave of the versions wanted."""
-    bounds, versions = asked.terms.admission, asked.stop.versions
+    bounds, versions = demand.terms.admission, demand.stop.versions
     apart, most = bounds.separation_versions, bounds.max_participations
-    able = phones // asked.needed
+    able = phones // demand.needed
     if min(apart, versions or apart) > able:
         message = (
             f"protocol.separation_versions = {apart}: after {able} versions every phone has "
-            f"been used too lately, with {asked.goal} and fleet.phones = {phones}"
+            f"been used too lately, with {demand.goal} and fleet.phones = {phones}"
         )
         if versions is not None:
             raise ExperimentError(f"{message}; run.versions = {versions} are not possible")
         _warn(message)
-    if most is not None and versions is not None and versions * asked.needed > most * phones:
+    if most is not None and versions is not None and versions * demand.needed > most * phones:
         raise ExperimentError(
             f"protocol.max_participations = {most} is not allowed: run.versions = {versions} "
-            f"with {asked.goal} need {versions * asked.needed} uploads, and fleet.phones = "
+            f"with {demand.goal} need {versions * demand.needed} uploads, and fleet.phones = "
             f"{phones} may give {most * phones}"
         )
 
 
-def _check_allowance(asked: Asked, population: Population) -> None:
+def _check_allowance(demand: Demand, population: Population) -> None:
     """Limits that no session can keep."""
-    size, limits = asked.download_bytes, asked.terms.allowance
+    size, limits = demand.download_bytes, demand.terms.allowance
     wire = size / (1.0 - population.loss_share)
     watts = population.power_w[_DOWNLOAD, _CENTRAL]
     least_mb = float(wire.min()) / BYTES_PER_MB

@@ -93,7 +93,7 @@ class Server:
         self._end_s = stop.days * DAY_S
         self._alarms: list[tuple[float, int, simpy.Event]] = []
         self._number = count()
-        self._begun: list[simpy.Process] = []
+        self._begun: set[simpy.Event] = set()
         self._asked = 0
         self._oldest = 0
 
@@ -104,7 +104,9 @@ class Server:
 
     def begin(self, steps: Steps) -> None:
         """Starts a process, which the run waits for."""
-        self._begun.append(self._env.process(steps))
+        process = self._env.process(steps)
+        self._begun.add(process)
+        process.callbacks.append(self._begun.discard)
 
     def alarm(self, at_s: float) -> simpy.Event:
         """An event that comes at exactly this time, before anything that phones do then."""
@@ -146,7 +148,7 @@ class Server:
         self._flights.left(self.held, np.full(self.held.held, self.clock_s))
         if self.stop_reason is None:
             self.stop_reason, self.ended_s = "days", self.clock_s
-        while any(process.is_alive for process in self._begun) or self._live:
+        while self._begun or self._live:
             next_s = min(self._alarm_s, self._env.peek())
             if next_s == np.inf:
                 break

@@ -15,7 +15,7 @@ from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.conditions import Conditions
 from gboard_sim.fleet.continuous_sync import ContinuousSync, Histogram
-from gboard_sim.fleet.feasibility import Asked, check_feasible
+from gboard_sim.fleet.feasibility import Demand, check_feasible
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
@@ -163,8 +163,8 @@ def simulate(
         flop_per_token=flop_per_token,
     )
     source = HabitWindows(population, seed) if windows is None else windows
-    asked = Asked(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
-    check_feasible(asked, population, typing, source, seed)
+    demand = Demand(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
+    check_feasible(demand, population, typing, source, seed)
     phones_n = population.phones
     buffered = isinstance(rules, BufferRules)
     invariants = Invariants(phones_n, rules.goal, terms.admission, exact=buffered)

@@ -22,10 +22,9 @@ _NAMES: Mapping[str, str] = {
     "broken_off": "uploads broken off",
     "evaluation": "evaluation",
     "training": "training",
-    "install": "installs",
 }
 _INKS = {"used": BLUE, "unused": ORANGE, "broken_off": STONE, "evaluation": GREEN,
-         "training": GREEN, "install": BLUE}  # fmt: skip
+         "training": GREEN}  # fmt: skip
 _ROW_PX = 105  # of height for each purpose
 _FRAME_PX = 60
 

@@ -13,7 +13,7 @@ from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.fake_learner import plausible_typing
-from gboard_sim.fleet.feasibility import Asked, check_feasible
+from gboard_sim.fleet.feasibility import Demand, check_feasible
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.mix import load_fleet
@@ -24,7 +24,7 @@ from gboard_sim.fleet.terms import Terms
 from gboard_sim.records import Typing
 
 PHONES = 10
-ASKED = Asked(
+DEMAND = Demand(
     rules=RoundRules(goal=5, minimum=4, deadline_s=100.0),
     terms=Terms(),
     stop=StopRules(days=2.0),
@@ -34,20 +34,20 @@ ASKED = Asked(
 )
 
 
-def verdict(world, asked=ASKED, *, population=None, text=None, windows=None):
+def verdict(world, demand=DEMAND, *, population=None, text=None, windows=None):
     """What is said of ten phones with text that are eligible for ten minutes."""
     windows = windows or world.windows(*((p, 100, 700) for p in range(PHONES)))
     population = population or world.population(PHONES)
-    check_feasible(asked, population, text or world.one_row_each(PHONES), windows, 1)
+    check_feasible(demand, population, text or world.one_row_each(PHONES), windows, 1)
 
 
 def asking(**changes):
     """The same with other terms, rules or times."""
     terms = {k: changes.pop(k) for k in list(changes) if k in Terms.__dataclass_fields__}
     stop = {k: changes.pop(k) for k in list(changes) if k in ("days", "versions")}
-    rules = changes.pop("buffer", None) or replace(ASKED.rules, **changes)
+    rules = changes.pop("buffer", None) or replace(DEMAND.rules, **changes)
     return replace(
-        ASKED, rules=rules, terms=replace(ASKED.terms, **terms), stop=replace(ASKED.stop, **stop)
+        DEMAND, rules=rules, terms=replace(DEMAND.terms, **terms), stop=replace(DEMAND.stop, **stop)
     )
 
 
@@ -66,7 +66,7 @@ def texts(held):
 
 
 @pytest.mark.parametrize(
-    ("asked", "pattern"),
+    ("demand", "pattern"),
     [
         (asking(admission=AdmissionRules(min_examples=3)), "only 3 of 10 .*min_examples = 3"),
         (
@@ -81,10 +81,10 @@ def texts(held):
         (asking(allowance=AllowanceRules(j_per_month=9.0)), "j_per_month = 9 .* least 10"),
     ],
 )
-def test_what_can_never_happen_is_refused(world, asked, pattern):
+def test_what_can_never_happen_is_refused(world, demand, pattern):
     held = [5, 5, 5, 2, 2, 2, 2, 2, 1, 0]
     with pytest.raises(ExperimentError, match=pattern):
-        verdict(world, asked, text=texts(held))
+        verdict(world, demand, text=texts(held))
 
 
 def test_too_few_phones_that_are_ever_eligible_are_refused(world):
@@ -101,7 +101,7 @@ def test_too_few_phones_that_are_ever_eligible_are_refused(world):
 
 
 @pytest.mark.parametrize(
-    ("asked", "pattern"),
+    ("demand", "pattern"),
     [
         # Whole sessions take 21 s on seven of the phones and 111 s on three.
         (asking(deadline_s=30.0, goal=9, minimum=8), "7 of 10 .*protocol.deadline_s = 30"),
@@ -113,10 +113,10 @@ def test_too_few_phones_that_are_ever_eligible_are_refused(world):
         ),
     ],
 )
-def test_what_is_hopeless_is_warned_of(world, asked, pattern):
+def test_what_is_hopeless_is_warned_of(world, demand, pattern):
     slow = np.array([10.0] * 7 + [1.0] * 3)
     with pytest.warns(GboardSimWarning, match=pattern):
-        verdict(world, asked, population=replace(world.population(PHONES), flop_per_s=slow))
+        verdict(world, demand, population=replace(world.population(PHONES), flop_per_s=slow))
 
 
 def test_windows_that_are_too_short_are_warned_of_unless_sessions_pause(world):

@@ -75,7 +75,8 @@ def test_processes_and_arrays_agree_where_no_link_is_full(world, rules, k, more)
         assert one.makes_version == other.makes_version
         assert [u.session for u in one.uploads] == [u.session for u in other.uploads]
         assert sorted(d.session for d in one.dropouts) == sorted(d.session for d in other.dropouts)
-        assert one.oldest_version == other.oldest_version or k > 1 or rules is ROUNDS
+        # A process that is late still needs its snapshot; an array is settled at the close.
+        assert other.oldest_version <= one.oldest_version <= one.makes_version
 
 
 def test_a_full_server_link_carries_no_more_than_it_can(world):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim.learning.evaluation.parts import Parts
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.jobs import Job, ScoreRows
 from gboard_sim.learning.text.store import RowSet
@@ -108,7 +109,7 @@ class Metrics:
         ]
 
 
-class Scoring:
+class Scoring(Parts[Job, Scored]):
     """The judgement of one set, as its parts come in.
 
     Args:
@@ -117,10 +118,8 @@ class Scoring:
     """
 
     def __init__(self, evaluation_set: EvaluationSet, jobs: Sequence[Job]) -> None:
+        super().__init__(jobs)
         self._set = evaluation_set
-        self._parts: dict[int, Scored] = {}
-        self._started = 0
-        self._jobs = jobs
 
     @classmethod
     def at(cls, version: int, evaluation_set: EvaluationSet) -> "Scoring":
@@ -134,29 +133,9 @@ class Scoring:
         """The set's name."""
         return self._set.name
 
-    @property
-    def pending(self) -> bool:
-        """Whether a part has not been started."""
-        return self._started < len(self._jobs)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every part has been scored."""
-        return len(self._parts) == len(self._jobs)
-
-    def start(self) -> tuple[int, Job]:
-        """Take the next part to score, with its number."""
-        number = self._started
-        self._started += 1
-        return number, self._jobs[number]
-
-    def add(self, number: int, part: Scored) -> None:
-        """Take a scored part."""
-        self._parts[number] = part
-
     def metrics(self) -> Metrics:
         """The figures, once complete."""
-        scored = Scored.joined([self._parts[number] for number in range(len(self._jobs))])
+        scored = Scored.joined(self.results())
         targets = self._set.words
         hits = self._set.hits(scored.shown)
         lengths = np.diff(self._set.offsets)

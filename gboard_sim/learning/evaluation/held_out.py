@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gboard_sim.learning.evaluation.evaluation import ROWS, Recall
+from gboard_sim.learning.evaluation.parts import Parts
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.workshop import Workshop
@@ -68,7 +69,7 @@ def _runs(first: Ints, of: Ints) -> Ints:
     return found
 
 
-class Reporting:
+class Reporting(Parts[TallyPhones, Tally]):
     """The judgement of one version by phones, as their reports come in.
 
     Args:
@@ -89,40 +90,18 @@ class Reporting:
         groups: Mapping[str, Flags],
         rows: Ints,
     ) -> None:
+        # Phones are cut into parts where another `ROWS` messages are full.
+        part = np.cumsum(rows) // ROWS
+        cuts = np.flatnonzero(np.diff(part)) + 1
+        super().__init__([TallyPhones(version, some) for some in np.split(phones, cuts)])
         self.number = number
         self.version = version
         self.after = after
         self._groups = groups
-        # Phones are cut into parts where another `ROWS` messages are full.
-        part = np.cumsum(rows) // ROWS
-        cuts = np.flatnonzero(np.diff(part)) + 1
-        self._jobs = [TallyPhones(version, some) for some in np.split(phones, cuts)]
-        self._parts: dict[int, Tally] = {}
-        self._started = 0
-
-    @property
-    def pending(self) -> bool:
-        """Whether a part has not been started."""
-        return self._started < len(self._jobs)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every report is in."""
-        return len(self._parts) == len(self._jobs)
-
-    def start(self) -> tuple[int, TallyPhones]:
-        """Take the next part, with its number."""
-        number = self._started
-        self._started += 1
-        return number, self._jobs[number]
-
-    def add(self, number: int, part: Tally) -> None:
-        """Take some phones' reports."""
-        self._parts[number] = part
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of the table `evaluations`, once complete; none for a group without text."""
-        tally = Tally.joined([self._parts[number] for number in range(len(self._jobs))])
+        tally = Tally.joined(self.results())
         everyone = np.ones(len(tally.positions), np.bool_)
         found = {
             name: pooled(tally, mask) for name, mask in {"all": everyone, **self._groups}.items()
