@@ -1,4 +1,4 @@
-"""The command line: with `cli_bench.py` and `screen.py` all that prints or exits.
+"""The command line: with `cli_bench.py`, `cli_sweep.py` and `screen.py` all that prints or exits.
 
 Data goes to stdout, logs and progress to stderr; `--json` puts the summary alone on stdout. A bad
 input ends with status 2 and one message.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gboard_sim.cli_bench import bench_app
+from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
 
@@ -40,6 +41,7 @@ trace_app = typer.Typer(
 )
 app.add_typer(trace_app, name="trace")
 app.add_typer(bench_app, name="bench")
+app.command()(sweep)
 
 
 class TraceForm(StrEnum):
@@ -142,13 +144,21 @@ def fleet(
 
 
 @app.command()
-def report(directory: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
-    """Make the report page of a run again."""
+def report(
+    directory: Annotated[Path, typer.Argument(help="A run's directory, or a sweep's.")],
+) -> None:
+    """Make the page of a run or a sweep again."""
     from gboard_sim.report.page import write_page
+    from gboard_sim.report.sweep_page import write_sweep_page
     from gboard_sim.runlog import RunDirectory
 
     with screen(quiet=True):
-        print(write_page(RunDirectory.open(directory)))
+        swept = (directory / "sweep.json").is_file()
+        print(
+            write_sweep_page(RunDirectory(directory))
+            if swept
+            else write_page(RunDirectory.open(directory))
+        )
 
 
 @app.command(name="list")

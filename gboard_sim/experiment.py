@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
+from gboard_sim.experiment_sweep import Sweep
 from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
 from gboard_sim.experiment_values import Count, Positive, Share, Table
@@ -100,17 +101,74 @@ class Evaluation(Table):
 
 
 class Schedule(Table):
-    """`[schedule]`: when phones upload. `k` and `max_age` belong to `every_kth`."""
+    """`[schedule]`: when phones upload, and how much they train between uploads.
+
+    A schedule refuses a key that is not its own; what is not given takes the schedule's default.
+
+    Attributes:
+        name: A name from the schedules.
+        k: Windows in a cycle (`every_kth`).
+        max_age: Versions for which training that was not accepted is kept (`every_kth`,
+            `norm_triggered`, `data_budget`).
+        trains: In which windows of a cycle phones train: `all`, or the `last` (`every_kth`).
+        switch: First version with more than one step (`post_local`).
+        growth: What a stage adds, in parts of the first H (`linear_growth`).
+        exponent: How fast H falls (`decreasing`).
+        every: Versions in a stage (`linear_growth`, `decreasing`, `adacomm`).
+        least: Smallest H (`decreasing`).
+        most: Largest H (`linear_growth`, `quadratic`).
+        alpha: Learning rate at which the rule asks for one step (`quadratic`).
+        gamma: What H falls by where the loss does not lower it (`adacomm`).
+        threshold: Squared norm, in squared learning rates, above which phones send
+            (`norm_triggered`).
+        epsilon: How that grows with the version; 1 is not at all (`norm_triggered`).
+        most_windows: Windows after which a phone sends in any case (`norm_triggered`).
+        uplink_mb_per_month: Megabytes that a phone may send in thirty days (`data_budget`).
+        windows_per_month: Windows in which a phone is eligible in that time (`data_budget`).
+    """
 
     name: str = "fixed"
     k: Count | None = None
     max_age: Annotated[int, Field(ge=0)] | None = None
+    trains: Literal["all", "last"] | None = None
+    switch: Count | None = None
+    growth: Positive | None = None
+    exponent: Positive | None = None
+    every: Count | None = None
+    least: Count | None = None
+    most: Count | None = None
+    alpha: Positive | None = None
+    gamma: Share | None = None
+    threshold: Positive | None = None
+    epsilon: Share | None = None
+    most_windows: Count | None = None
+    uplink_mb_per_month: Positive | None = None
+    windows_per_month: Positive | None = None
 
 
 class Codec(Table):
-    """`[codec]`: how an update becomes bytes."""
+    """`[codec]`: how an update becomes bytes.
+
+    A codec refuses a key that is not its own; what is not given takes the codec's default.
+
+    Attributes:
+        name: A name from the codecs.
+        bits: Of each number: 1, 2, 4 or 8 (`k_level`).
+        rotate: Whether the update is rotated at random before (`k_level`).
+        block: Numbers that share a range or a scale (`k_level`, `one_bit`).
+        scale: `unbiased` or `least_error` (`drive`).
+        share: Of the numbers, what is sent (`top_k`, `random_mask`).
+        lossless: What the codec's payloads are compressed by; their size is then measured, for
+            which phones are trained as soon as they are configured.
+    """
 
     name: str = "fp32"
+    lossless: Literal["none", "zstd"] = "none"
+    bits: Count | None = None
+    rotate: bool | None = None
+    block: Count | None = None
+    scale: str | None = None
+    share: Share | None = None
 
 
 class Privacy(Table):
@@ -154,7 +212,8 @@ class Experiment(Table):
     Attributes:
         name: Names the run directory.
         description: One line for `gboard-sim list`.
-        sweep: Lists of values by `section.key`: each is checked, and no command runs them yet.
+        sweep: Lists of values by `section.key`, lists in step, and seeds: `gboard-sim sweep` runs
+            them all, other commands none of them.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -175,7 +234,7 @@ class Experiment(Table):
     schedule: Schedule = Schedule()
     codec: Codec = Codec()
     privacy: Privacy = Privacy()
-    sweep: dict[str, list[Any]] = {}
+    sweep: Sweep = {}
 
     @model_validator(mode="after")
     def _arm_can_stop(self) -> "Experiment":

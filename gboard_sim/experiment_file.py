@@ -2,14 +2,16 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from gboard_sim import catalogue
+from gboard_sim import catalogue, experiment_sweep
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 
@@ -20,6 +22,7 @@ _ALLOWED_HINTS = {
     "string_type": "a string",
     "model_type": "a table of keys",
     "dict_type": "a table of keys",
+    "list_type": "a list",
     "too_short": "at least one number; the last one holds for all later versions",
 }
 
@@ -31,6 +34,29 @@ _TOO_MUCH = {
     "text.held_out_share": "phones train on the rest",
     "text.messages_per_user": "users are cut to 1000 messages, so that their mean would fall short",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes:
+        values: What the sweep chose, by `section.key`.
+        experiment: What is run: with those values and its seed, without the sweep.
+    """
+
+    values: Mapping[str, Any]
+    experiment: Experiment
+
+    @property
+    def setting(self) -> str:
+        """The values in one line; runs that differ in their seed alone share it."""
+        return experiment_sweep.label(self.values)
+
+    @property
+    def name(self) -> str:
+        """What its run directory is called."""
+        return experiment_sweep.run_name(self.values, self.experiment.run.seed)
 
 
 def load(
@@ -50,6 +76,20 @@ def load(
     Raises:
         ExperimentError: The file, a key or a value is not usable; the message says which.
     """
+    return load_sweep(source, variant=variant, overrides=overrides)[0]
+
+
+def load_sweep(
+    source: str | Path,
+    *,
+    variant: str | None = None,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+) -> tuple[Experiment, list[Point]]:
+    """An experiment and the runs of its `[sweep]`, seed by seed for each setting.
+
+    With `seeds`, a run's seed keys its privacy noise too, unless `privacy.seed` is swept. Arguments
+    and errors as for `load`; a point that cannot be run is named by its values.
+    """
     path = find(source)
     tree = read(path)
     variants = _variants(path, tree)
@@ -64,13 +104,38 @@ def load(
         tree["name"] = f"{name}-{variant}"
     pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parse, overrides)
     for key, value in pairs:
-        tree = merge(tree, _nest(key, value))
+        tree = _override(tree, key, value)
     tree.setdefault("name", path.stem)
     experiment = validate(tree, str(path))
-    for key, values in experiment.sweep.items():
-        for value in values:
-            validate(merge(tree, _nest(key, value)), f"{path}: [sweep] {key}")
-    return experiment
+    return experiment, _points(experiment, tree, str(path))
+
+
+def _override(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The tables with one key overridden; a list of `[sweep]` is replaced however it is nested."""
+    section, _, rest = key.partition(".")
+    if section == "sweep" and rest and isinstance(sweep := tree.get("sweep", {}), Mapping):
+        return {**tree, "sweep": {**experiment_sweep.flat(sweep), rest: value}}
+    return merge(tree, _nest(key, value))
+
+
+def _points(experiment: Experiment, tree: Mapping[str, Any], where: str) -> list[Point]:
+    """The runs of a sweep, each validated; none where there is no sweep."""
+    sweep = experiment.sweep
+    base = {key: value for key, value in tree.items() if key != "sweep"}
+    found = []
+    for values in experiment_sweep.settings(sweep) if sweep else ():
+        changes: dict[str, Any] = {}
+        for key, value in values.items():  # merge would let `steps` displace `epochs`
+            *tables, last = key.split(".")
+            reduce(lambda table, part: table.setdefault(part, {}), tables, changes)[last] = value
+        for seed in sweep.get("seeds", [experiment.run.seed]):
+            seeds: dict[str, Any] = {"run": {"seed": seed}}
+            if "seeds" in sweep and "privacy.seed" not in values:
+                seeds["privacy"] = {"seed": seed}
+            point = merge(merge(base, changes), seeds)
+            said = experiment_sweep.label({**values, "seed": seed})
+            found.append(Point(values, validate(point, f"{where}: [sweep] {said}")))
+    return found
 
 
 def find(source: str | Path) -> Path:
@@ -133,7 +198,9 @@ def machinery(
 
 def dump(experiment: Experiment) -> str:
     """The experiment as a TOML file with every default written out."""
-    return tomli_w.dumps(_without_none(experiment.model_dump(mode="json")))
+    tables = experiment.model_dump(mode="json", exclude={"sweep"})
+    # As it was read: pydantic would turn what has no type and no JSON, infinity, into None.
+    return tomli_w.dumps(_without_none({**tables, "sweep": experiment.sweep}))
 
 
 def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

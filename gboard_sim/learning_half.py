@@ -33,7 +33,7 @@ from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.protocols import Learner
+from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
@@ -181,6 +181,8 @@ def open_learner(
         state=state,
         held_out=_held_out(made, text, journal),
         tells_utility=settings.protocol.selector == "utility",
+        adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
+        is_triggered=isinstance(made.schedule, Triggered),
     )
 
 

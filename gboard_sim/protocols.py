@@ -5,7 +5,7 @@ so that neither imports `communication` or `privacy`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from gboard_sim.records import (
     Answer,
@@ -99,6 +99,11 @@ class Schedule(Protocol):
         """Versions after which kept training is thrown away; None is never."""
         ...
 
+    @property
+    def rests(self) -> bool:
+        """Whether windows without an upload are spent without training; they count as stints."""
+        ...
+
     def uploads(self, stints: Ints) -> Flags:
         """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
         ...
@@ -108,8 +113,54 @@ class Schedule(Protocol):
         ...
 
 
+Memory = tuple[float, ...]
+"""What a schedule remembers from one version to the next; empty before the first."""
+
+
+@runtime_checkable
+class Adaptive(Protocol):
+    """A schedule that the learner asks for local work, since it depends on the loss."""
+
+    def adapt(
+        self, memory: Memory, version: int, loss: float
+    ) -> tuple[Memory, tuple[LocalWork, ...]]:
+        """What to remember, and the local work of each class in cycles that start from `version`.
+
+        Asked of every version in order, with the mean training loss of the cohort that made it.
+        """
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A schedule that depends on how large an upload is."""
+
+    def sized(self, payload_bytes: int) -> Schedule:
+        """The schedule for uploads of that size."""
+        ...
+
+
+@runtime_checkable
+class Triggered(Protocol):
+    """A schedule whose phones look at their update before they send it, or do not."""
+
+    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
+        """Which of some phones send. Shape [n].
+
+        Args:
+            version: The server's version.
+            stints: Stints of each phone's cycle, the one just trained included. Shape [n].
+            norm: L2 norm of each update. Shape [n].
+        """
+        ...
+
+
 class Codec(Protocol):
-    """How an update becomes bytes, and back."""
+    """How an update becomes bytes, and back.
+
+    What a codec draws at random is keyed by the experiment's seed, the phone, and the phone's own
+    count of payloads before this one, `nth`; a receiver needs nothing but the payload.
+    """
 
     @property
     def name(self) -> str:
@@ -125,7 +176,7 @@ class Codec(Protocol):
         """Size of the encoding of `parameters` numbers, header included (fixed codecs)."""
         ...
 
-    def encode(self, update: Vector) -> bytes:
+    def encode(self, update: Vector, phone: int, nth: int) -> bytes:
         """The bytes that leave the sender."""
         ...
 
@@ -133,7 +184,7 @@ class Codec(Protocol):
         """The update that the receiver reads. Raises ValueError on a damaged payload."""
         ...
 
-    def transmit(self, update: Vector) -> tuple[Vector, int]:
+    def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
         """What the receiver reads of an update, and its payload's size, as `decode` of `encode`.
 
         A simulation need not make the bytes, nor check them for damage, where it knows both.

@@ -42,7 +42,7 @@ from gboard_sim.learning_half import (
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, most_payloads
 from gboard_sim.progress import Teller, Watch
-from gboard_sim.protocols import Learner
+from gboard_sim.protocols import Learner, Sized
 from gboard_sim.runlog import RunDirectory, unused
 from gboard_sim.summary import Learnt, plain, summarise
 from gboard_sim.world import World
@@ -302,14 +302,22 @@ def _run_fleet(
     made: World, tokens: int, learner: Learner, journal: Journal, tell: Callable[[float, int], None]
 ) -> FleetEnd:
     """Run the fleet against a learner."""
-    settings = made.experiment
+    settings, schedule = made.experiment, made.schedule
+    parameters = parameter_count(made.spec, tokens)
+    if isinstance(schedule, Sized):
+        if made.codec.size == "measured":
+            raise ExperimentError(
+                f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
+                f"codec {made.codec.name!r} does not have; set codec to one of fixed size"
+            )
+        schedule = schedule.sized(made.codec.payload_bytes(parameters))
     return simulate(
         made.population,
         made.rules,
-        made.schedule,
+        schedule,
         made.codec,
         learner,
-        parameters=parameter_count(made.spec, tokens),
+        parameters=parameters,
         flop_per_token=flop_per_token(made.spec, tokens),
         seed=settings.run.seed,
         days=settings.run.days,

@@ -7,8 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue
-from gboard_sim.communication import compatibility, schedules
-from gboard_sim.communication.codecs import CODECS
+from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.errors import ExperimentError
@@ -87,7 +86,7 @@ def build(experiment: Experiment) -> World:
         IncompatibleError: Schedule, codec, mechanism and weights do not compose.
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
-    _known("codec.name", experiment.codec.name, CODECS)
+    _known("codec.name", experiment.codec.name, codecs.CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
     server, central = experiment.server, experiment.central
     if (pretraining := experiment.training.pretraining) is not None:
@@ -115,7 +114,7 @@ def build(experiment: Experiment) -> World:
         terms=_terms(experiment),
         spec=_spec(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
-        codec=CODECS[experiment.codec.name](),
+        codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
         server_rate=_rate(server.learning_rate, server.decay).at,
         central=_optimizer("central", central.optimizer, central.options),
@@ -237,6 +236,16 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
         return schedules.build(experiment.schedule.name, plan, options)
     except ValueError as error:
         raise ExperimentError(f"[schedule] {error}") from error
+
+
+def _codec(experiment: Experiment) -> Codec:
+    """How an update becomes bytes."""
+    asked = experiment.codec
+    given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
+    try:
+        return codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+    except ValueError as error:
+        raise ExperimentError(f"[codec] {error}") from error
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

@@ -8,14 +8,14 @@ import pytest
 ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "experiment_fleet",
-    "experiment_network", "experiment_text",
+    "experiment_network", "experiment_sweep", "experiment_text",
     "experiment_training", "experiment_values", "inequality", "journal", "machine",
     "progress", "protocols", "provenance", "purposes", "records", "rotation", "round_times",
     "runlog", "seeds", "served", "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
     "artefacts", "audit", "export", "fleet_facts", "learning_half", "registry", "simulate",
-    "summary", "sweep", "world",
+    "summary", "sweep", "sweep_crew", "sweep_point", "sweep_table", "world",
 }  # fmt: skip
 PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
 MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
@@ -63,6 +63,7 @@ JOIN_HEAVY = {
     "learning_half": {"pyarrow"},
     "simulate": {"pyarrow"},
     "summary": {"pyarrow"},
+    "sweep_table": {"pyarrow"},
 }  # what a directory holds
 
 
@@ -118,7 +119,7 @@ def test_modules_above_and_below_the_packages_keep_their_floor(path):
             assert ours(name) in PACKAGES - {"bench", "report"} | GROUND | JOINS | {""}
             assert top not in HEAVY - JOIN_HEAVY.get(stem, set()), f"{path} imports {name}"
         else:
-            faces = {"__init__", "__main__", "cli", "cli_bench", "screen"}
+            faces = {"__init__", "__main__", "cli", "cli_bench", "cli_sweep", "screen"}
             assert stem in faces, f"{stem} has no floor"
 
 

@@ -279,8 +279,8 @@ class Overheard:
         heard = self
 
         class SpyCodec(Fp32):
-            def transmit(self, update):
-                payload = self.encode(update)
+            def transmit(self, update, phone, nth):
+                payload = self.encode(update, phone, nth)
                 heard.payloads.append(payload)
                 return self.decode(payload), len(payload)
 

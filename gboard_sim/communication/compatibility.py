@@ -43,22 +43,54 @@ class Cell:
     reason: str
 
 
+_CODECS = ("fp32", "fp16", "k_level", "drive", "one_bit", "top_k", "random_mask")
+"""Codecs that act on each update alone, whatever noise it carries. What they draw at random follows
+from seeds and counts that are public, and so does their size from the number of parameters; behind
+the lossless stage it follows from the update that carries its noise."""
+
+_PUBLIC = (
+    "fixed",
+    "every_kth",
+    "data_budget",
+    "post_local",
+    "linear_growth",
+    "decreasing",
+    "quadratic",
+)
+"""Schedules that follow from the version and the phone's own count alone."""
+
 ENTRIES = (
     Entry(
-        schedules=("fixed", "every_kth"),
-        codecs=("fp32", "fp16"),
+        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        codecs=_CODECS,
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
     ),
     # Whether and when a phone takes part counts as public (`privacy.claim.LEAVES_PHONE`), and no
-    # schedule here looks at weights; both codecs act on an update that carries its noise already.
+    # schedule here looks at weights; every codec acts on an update that carries its noise already.
     Entry(
-        schedules=("fixed", "every_kth"),
-        codecs=("fp32", "fp16"),
+        schedules=_PUBLIC,
+        codecs=_CODECS,
         mechanisms=("local_gaussian",),
         weights=("uniform",),
         reason="weights by examples or tokens need each phone's count, which would leave the phone "
         "without noise; set server.weights to uniform",
+    ),
+    Entry(
+        schedules=("adacomm",),
+        codecs=_CODECS,
+        mechanisms=("local_gaussian",),
+        weights=(),
+        reason="adacomm follows the phones' training loss, which would leave them without noise; "
+        "set schedule.name to one that follows from the version",
+    ),
+    Entry(
+        schedules=("norm_triggered",),
+        codecs=_CODECS,
+        mechanisms=("local_gaussian",),
+        weights=(),
+        reason="whether a phone sends follows from its text, so that its silence would leave it "
+        "without noise; set schedule.name to one that follows from the version",
     ),
 )
 

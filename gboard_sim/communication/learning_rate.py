@@ -48,9 +48,9 @@ class LearningRate:
 
     def at(self, version: int) -> float:
         """The rate at `version`."""
-        return self._warm(version) * min(1.0, (version + 1) / (self.warm_up + 1))
+        return self.warmed_up(version) * min(1.0, (version + 1) / (self.warm_up + 1))
 
-    def _warm(self, version: int) -> float:
+    def warmed_up(self, version: int) -> float:
         """The rate at `version` without the warm-up."""
         passed = version / self.every
         match self.kind:

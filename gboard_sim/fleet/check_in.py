@@ -73,7 +73,7 @@ class CheckIns:
         lapsed = fresh & phones.retrying[due] & self._lapsed(due, version)
         complete = phones.complete[due] & ~lapsed
         able |= complete
-        kept = np.where(lapsed, 0, phones.kept[due]).astype(np.int64)
+        kept = np.where(lapsed, 0, phones.kept[due] + phones.rested[due]).astype(np.int64)
         calls = ~fresh | (able & (complete | self._schedule.uploads(kept)))
         wanted = np.zeros(len(due), dtype=bool)
 
@@ -94,6 +94,9 @@ class CheckIns:
 
         self._start_over(due[lapsed])
         offline = ~calls & able
+        if self._schedule.rests:
+            phones.rested[due[offline]] += 1
+            offline[:] = False
         if offline.any():
             self._desk.stay_offline(due[offline], at_s[offline], version)
         phones.leave_window(due[~calls & ~offline])

@@ -26,6 +26,7 @@ class Flight:
         ended_s: When each session ended, infinite where it has not so far. Shape [n].
         used_in: The version that uses each upload, -1 as long as none does. Shape [n].
         open: Whose fate is not settled. Shape [n].
+        silent: Who looked at its update and does not send it. Shape [n].
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Flight:
         self.ended_s: Floats = np.full(n, np.inf)
         self.used_in: Ints = np.full(n, -1, dtype=np.int64)
         self.open: Flags = np.ones(n, dtype=bool)
+        self.silent: Flags = np.zeros(n, dtype=bool)
         self._env = env
         self._whole: Priced | None = None
         self._rows: list[Priced | None] = [None] * n

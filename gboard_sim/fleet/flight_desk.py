@@ -18,7 +18,7 @@ from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.rules import Weights
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
-from gboard_sim.protocols import Codec, Learner
+from gboard_sim.protocols import Codec, Learner, Triggered
 from gboard_sim.records import Attempt, Flags, Floats, Ints
 from gboard_sim.uploads import Dropouts, Uploads
 
@@ -43,6 +43,7 @@ class FlightDesk:
         allowance: What phones may spend.
         parameters: Numbers in an update.
         keeps: Whether a phone whose upload was not used keeps its training.
+        trigger: Decides who sends, where a phone looks at its update first; None where all send.
         weights: What an upload's weight is.
         configured: Told of phones that are configured, and when: to check that they may be.
         landed: Told of sessions that are over: phones, versions, whether each was downloaded.
@@ -67,6 +68,7 @@ class FlightDesk:
         allowance: Allowance,
         parameters: int,
         keeps: bool,
+        trigger: Triggered | None,
         weights: Weights,
         configured: Callable[[Ints, Floats], None],
         landed: Callable[[Ints, Ints, Flags], None],
@@ -83,6 +85,7 @@ class FlightDesk:
         self._admission = admission
         self._allowance = allowance
         self._keeps = keeps
+        self._trigger = trigger if "send" in learner.answers else None
         self._weights = weights
         self._configured = configured
         self._landed = landed
@@ -102,9 +105,10 @@ class FlightDesk:
         payload = np.full(held.held, fixed_bytes or 0, dtype=np.int64)
         opened = self._ask(held, start_s, version, payload)
         flight = self._flight(held, version, opened, payload)
-        if fixed_bytes is None:
+        if held.task == "train" and (self._fixed_bytes is None or self._trigger is not None):
             self._measure(flight)
-            flight.opened = self._ask(held, start_s, version, flight.payload_bytes)
+            sends = ~flight.silent
+            flight.opened = self._ask(held, start_s, version, flight.payload_bytes, sends)
         if self._live is None:
             flight.complete(price(flight.opened.asked, self._conditions, self._next_window))
         else:
@@ -154,7 +158,8 @@ class FlightDesk:
         trains = batch.task == "train"
         if trains:
             used = flight.used_in[rows] >= 0
-            self._desk.settle(batch, used, keeps=self._keeps, uploads=True)
+            silent = flight.silent[rows]
+            self._desk.settle(batch, used, keeps=self._keeps, uploads=True, silent=silent)
         else:
             self._phones.sessions[phone] += 1
         moved = priced.download_bytes + priced.upload_bytes
@@ -246,7 +251,12 @@ class FlightDesk:
         return stints.totals(messages).astype(np.float64)
 
     def _ask(
-        self, held: Selection, start_s: Floats, version: int, payload_bytes: Ints | None
+        self,
+        held: Selection,
+        start_s: Floats,
+        version: int,
+        payload_bytes: Ints | None,
+        sends: Flags | None = None,
     ) -> Opened:
         return self._desk.ask(
             held.phone,
@@ -255,6 +265,7 @@ class FlightDesk:
             version=version,
             payload_bytes=payload_bytes,
             task=held.task,
+            sends=sends,
         )
 
     def _flight(self, held: Selection, version: int, opened: Opened, payload: Ints) -> Flight:
@@ -285,22 +296,41 @@ class FlightDesk:
             self._accounts.write(flight.first_session, columns)
 
     def _measure(self, flight: Flight) -> None:
-        """Finds the payload of every attempt that gets as far as its upload; 0 for the others."""
-        rows = np.arange(len(flight.open))
+        """Finds what timing needs of the attempts that get as far as their uploads.
+
+        That is the payload where the codec is measured, 0 for the others; and where uploads are
+        triggered, who stays silent. A phone that tries again what it sent before is not judged.
+        """
+        rows, phone = np.arange(len(flight.open)), flight.held.phone
         priced = price(flight.opened.asked, self._conditions, self._next_window)
         stints = self._desk.stints(flight.opened.batch(priced, rows))
-        sending = [
+        judged = priced.reached[UPLOAD] & ~self._phones.complete[phone]
+        if self._trigger is None:
+            judged[:] = False
+        asked = priced.reached[UPLOAD] if self._fixed_bytes is None else judged
+        attempts = [
             Attempt(
                 flight.first_session + row,
-                int(flight.held.phone[row]),
+                int(phone[row]),
                 int(flight.nth[row]),
                 stints.attempt(row),
             )
-            for row in np.flatnonzero(priced.reached[UPLOAD]).tolist()
+            for row in np.flatnonzero(asked).tolist()
         ]
-        self._learner.expect(sending)
-        for attempt in sending:
-            size = self._learner.measure(attempt).payload_bytes
-            if size is None:
-                raise TypeError("learner.measure gave no payload_bytes for a codec that needs them")
-            flight.payload_bytes[attempt.session - flight.first_session] = size
+        self._learner.expect(attempts)
+        norm = np.full(len(rows), np.nan)
+        for attempt in attempts:
+            row, found = attempt.session - flight.first_session, self._learner.measure(attempt)
+            if self._fixed_bytes is None:
+                if found.payload_bytes is None:
+                    raise TypeError("learner.measure gave no payload_bytes for a measured codec")
+                flight.payload_bytes[row] = found.payload_bytes
+            if judged[row]:
+                if found.norm is None:
+                    raise TypeError("learner.measure gave no norm for a triggered schedule")
+                norm[row] = found.norm
+        if self._trigger is not None and judged.any():
+            windows = self._phones.kept[phone[judged]].astype(np.int64) + 1
+            sends = self._trigger.sends(flight.version, windows, norm[judged])
+            flight.silent[judged] = ~sends
+            flight.payload_bytes[flight.silent] = 0

@@ -33,6 +33,7 @@ class Phones:
         busy: Whether the server holds it, or a session of it is not settled.
         base: Version that its cycle started from, or `NONE`.
         kept: Stints of the cycle.
+        rested: Windows of the cycle that went by without training, where the schedule has such.
         complete: Whether the cycle needs no more training, only an upload.
         retrying: Whether an upload window of the cycle has gone by without an accepted upload.
         capped: Whether it has sent all the payloads that it may.
@@ -60,6 +61,7 @@ class Phones:
         self.busy = np.zeros(phones, dtype=bool)
         self.base = np.full(phones, NONE, dtype=np.int32)
         self.kept = np.zeros(phones, dtype=np.int32)
+        self.rested = np.zeros(phones, dtype=np.int32)
         self.complete = np.zeros(phones, dtype=bool)
         self.retrying = np.zeros(phones, dtype=bool)
         self.capped = np.zeros(phones, dtype=bool)
@@ -153,6 +155,7 @@ class Phones:
         """Ends the cycles of phones: what they kept is gone."""
         self.base[phone] = NONE
         self.kept[phone] = 0
+        self.rested[phone] = 0
         self.complete[phone] = False
         self.retrying[phone] = False
         self.unsent.drop(phone)

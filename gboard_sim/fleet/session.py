@@ -49,6 +49,7 @@ class SessionDesk:
         version: int,
         payload_bytes: Ints | None,
         task: Task = "train",
+        sends: Flags | None = None,
     ) -> Opened:
         """Opens sessions in which each phone downloads and trains what its cycle still needs.
 
@@ -62,6 +63,7 @@ class SessionDesk:
             version: The version that phones without a cycle download.
             payload_bytes: What each uploads at the end, or None when nobody uploads. Shape [n].
             task: What they are asked.
+            sends: Who uploads, where not everybody does. Shape [n].
         """
         phones, judges = self._phones, task == "evaluate"
         downloads = (phones.base[phone] == NONE) | judges
@@ -70,7 +72,9 @@ class SessionDesk:
         wanted = np.zeros(len(phone), dtype=np.int64)
         held = np.full(int(downloads.sum()), -1, dtype=np.int64)
         wanted[downloads] = self._learner.download_bytes(held, version)
-        sends = np.full(len(phone), payload_bytes is not None)
+        uploads = payload_bytes is not None
+        if sends is None:
+            sends = np.full(len(phone), uploads)
         first, last, tokens = (np.zeros(len(phone), dtype=np.int64) for _ in range(3))
 
         def stint(rows: Ints, at_s: Floats) -> Ints:
@@ -87,7 +91,7 @@ class SessionDesk:
             count=phones.sessions[phone].astype(np.int64),
             start_s=start_s,
             window_end_s=window_end_s,
-            gives_up_s=start_s + self._timeout_s if sends.all() else np.full(len(phone), np.inf),
+            gives_up_s=start_s + self._timeout_s if uploads else np.full(len(phone), np.inf),
             phases=np.stack([downloads, trains, sends]),
             download_bytes=wanted,
             upload_bytes=np.zeros_like(wanted) if payload_bytes is None else payload_bytes,
@@ -96,7 +100,9 @@ class SessionDesk:
         )
         return Opened(task, asked, base, first, last, tokens)
 
-    def settle(self, batch: Batch, used: Flags, *, keeps: bool, uploads: bool) -> None:
+    def settle(
+        self, batch: Batch, used: Flags, *, keeps: bool, uploads: bool, silent: Flags | None = None
+    ) -> None:
         """Moves the cycles of phones on by what came of their sessions.
 
         Args:
@@ -104,6 +110,7 @@ class SessionDesk:
             used: Whose upload the server used. Shape [n].
             keeps: Whether a phone whose upload was not used keeps what it has.
             uploads: Whether the windows were upload windows.
+            silent: Who decided not to send, and trains on in the next window. Shape [n].
         """
         phones, priced, phone = self._phones, batch.priced, batch.phone
         holds = ~used if keeps or not uploads else np.zeros(len(phone), dtype=bool)
@@ -120,7 +127,7 @@ class SessionDesk:
             ended_s=priced.began_s[UPLOAD, kept],
         )
         if uploads:
-            phones.complete[phone[kept]] = True
+            phones.complete[phone[kept if silent is None else kept & ~silent]] = True
             phones.retrying[phone] = True
         phones.reset(phone[~holds])
         phones.sessions[phone] += 1

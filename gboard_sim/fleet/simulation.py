@@ -31,7 +31,7 @@ from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Codec, Learner, Schedule
+from gboard_sim.protocols import Codec, Learner, Schedule, Triggered
 from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 
@@ -220,6 +220,7 @@ def simulate(
         allowance=spending,
         parameters=parameters,
         keeps=schedule.keeps_unsent,
+        trigger=schedule if isinstance(schedule, Triggered) else None,
         weights=weights,
         configured=lambda phone, at_s: invariants.selected(
             phone, at_s, *calendar.next_available(phone, at_s)

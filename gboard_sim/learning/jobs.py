@@ -101,7 +101,7 @@ class TrainChunks:
         loss, tokens, losses = 0.0, 0, []
         for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
             update, upload_loss, upload_tokens = next(trained)
-            received, size = workshop.codec.transmit(update)
+            received, size = workshop.codec.transmit(update, upload.phone, upload.nth)
             if size != upload.payload_bytes:
                 raise InvariantError(
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
@@ -127,7 +127,7 @@ class MeasureAttempt:
     def work(self, workshop: Workshop) -> Measure:
         """The payload's size and the update's norm, after the mechanism."""
         [(update, _, _)] = train(workshop, [self.attempt])
-        _, size = workshop.codec.transmit(update)
+        _, size = workshop.codec.transmit(update, self.attempt.phone, self.attempt.nth)
         return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
 
 

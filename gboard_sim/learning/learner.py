@@ -23,7 +23,7 @@ from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Mechanism
+from gboard_sim.protocols import Adaptive, Mechanism
 from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
 
 
@@ -64,10 +64,13 @@ class FederatedLearner:
         state: Where to start.
         held_out: What phones judge versions on; None where they never do.
         tells_utility: Whether outcomes say what a utility selector scores phones by.
+        adaptive: The schedule, where local work depends on the loss.
+        is_triggered: Whether phones look at their update before they send it.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
-            `utility` where it is told.
+            `utility` where it is told, `local` where the schedule is adaptive,
+            `send` where it is triggered.
         recall_at_3: Of the newest validation evaluation; None before the first.
         waited_s: Wall seconds spent in here, waiting for workers or adding up.
     """
@@ -91,8 +94,14 @@ class FederatedLearner:
         state: LearnerState,
         held_out: HeldOutText | None = None,
         tells_utility: bool = False,
+        adaptive: Adaptive | None = None,
+        is_triggered: bool = False,
     ) -> None:
         answers: set[Answer] = set()
+        if is_triggered:
+            answers.add("send")
+        if adaptive is not None:
+            answers.add("local")
         if tells_utility:
             answers.add("utility")
         if stop_rules.any:
@@ -113,6 +122,7 @@ class FederatedLearner:
         self._checkpoint_every = checkpoint_every
         self._checkpoint = checkpoint
         self._held_out = held_out
+        self._adaptive = adaptive
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -120,6 +130,8 @@ class FederatedLearner:
         self._judged = Judgements()
         self._made: dict[int, _Made] = {}
         self._outcomes: dict[int, Outcome] = {}
+        self._expected: dict[int, Attempt] = {}
+        self._measuring: set[int] = set()
         self._measures: dict[int, Measure] = {}
         self.recall_at_3: float | None = None
         self.waited_s = 0.0
@@ -142,17 +154,28 @@ class FederatedLearner:
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
-        """Nothing is trained ahead of being asked for."""
+        """Take note of what `measure` will be asked for, each of them once."""
+        if self.answers & {"bytes", "send"}:
+            self._expected |= {attempt.session: attempt for attempt in attempts}
 
     def measure(self, attempt: Attempt) -> Measure:
-        """Train the attempt and measure its payload; waits."""
-        while self._published < attempt.base:
+        """Train the attempt and measure what it would send; waits.
+
+        What else is expected is measured with it, as far as there are workers. Every version that
+        was asked for is settled first, so that answers are journaled in one order.
+        """
+        while self._closings or self._settled < self._published:
             self._pump(waiting=True)
-        while not self._pool.idle():
-            self._pump(waiting=True, dispatch=False)
-        self._pool.start(("measure", attempt.session, 0), MeasureAttempt(attempt))
+        if attempt.session not in self._measuring:
+            self._expected[attempt.session] = attempt
         while attempt.session not in self._measures:
-            self._pump(waiting=True)
+            while self._expected and self._pool.idle():
+                session = next(iter(self._expected))
+                self._measuring.add(session)
+                job = MeasureAttempt(self._expected.pop(session))
+                self._pool.start(("measure", session, 0), job)
+            self._pump(waiting=True, dispatch=False)
+        self._measuring.remove(attempt.session)
         measure = self._measures.pop(attempt.session)
         self._journal.measure(attempt.session, measure)
         return measure
@@ -255,8 +278,11 @@ class FederatedLearner:
             before.optimizer, self._snapshots.read(before.version)
         )
         self._snapshots.write(version, parameters)
-        measured = len(cohort.dropouts) if "bytes" in self.answers else 0
-        totals = before.totals
+        marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
+        measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
+        totals, memory, local = before.totals, before.memory, None
+        if self._adaptive is not None:
+            memory, local = self._adaptive.adapt(memory, version, closing.loss)
         self._state = LearnerState(
             version=version,
             oldest_version=cohort.oldest_version,
@@ -267,10 +293,12 @@ class FederatedLearner:
                 trained_tokens=totals.trained_tokens + closing.tokens,
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
+            memory=memory,
         )
         event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
+            local=local,
             metrics={"loss": closing.loss},
             utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),

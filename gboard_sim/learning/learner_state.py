@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.learning.stopping import StopState
+from gboard_sim.protocols import Memory
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -38,6 +39,7 @@ class LearnerState:
         optimizer: The server optimiser's arrays.
         totals: What had been trained.
         stopping: What the stop rules remember.
+        memory: What an adaptive schedule remembers.
     """
 
     version: int
@@ -45,6 +47,7 @@ class LearnerState:
     optimizer: Arrays
     totals: Totals = field(default_factory=Totals)
     stopping: StopState = field(default_factory=StopState)
+    memory: Memory = ()
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
@@ -62,4 +65,5 @@ class LearnerState:
             optimizer=optimizer,
             totals=Totals(**read["totals"]),
             stopping=StopState(**read["stopping"]),
+            memory=tuple(read["memory"]),
         )

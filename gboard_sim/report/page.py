@@ -1,11 +1,8 @@
 """The report page: one HTML file that needs nothing but itself."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from gboard_sim.report import (
     absence,
@@ -21,6 +18,7 @@ from gboard_sim.report import (
     rounds,
     served,
     shapes,
+    template,
     timeline,
     traffic,
     waiting,
@@ -71,12 +69,9 @@ def write_page(directory: RunDirectory) -> Path:
 
 def _page(contents: Contents, drawings: list[Drawing]) -> str:
     """The page as one string."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = files("gboard_sim.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     summary = contents.summary
-    return environment.from_string(source).render(
+    return template.render(
+        "page.html.j2",
         inks=INKS,
         name=str(summary.get("experiment", "run")),
         lead=_lead(contents),

@@ -19,6 +19,7 @@ class EveryKth:
     max_age: int | None = None
     works: tuple[LocalWork, ...] = (LocalWork(1, None, 1, 0.1),)
     name: str = "every_kth"
+    rests: bool = False
 
     def uploads(self, stints):
         return stints >= self.k - 1

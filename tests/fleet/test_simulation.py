@@ -250,6 +250,31 @@ def test_a_phone_without_text_does_nothing(world, two_phones):
     assert end.checkins == 1
 
 
+def test_a_schedule_that_rests_trains_in_the_upload_window_alone(world, two_phones):
+    _, rules = two_phones
+    learner = world.Learner(world.one_row_each(1))
+    end, log = run(
+        world.population(1),
+        rules,
+        world.EveryKth(k=3, rests=True),
+        world.FixedSize(),
+        learner,
+        windows=world.windows(
+            (0, 100, 200), (0, 1000, 1100), (0, 2000, 2020.5),
+            (0, 3000, 3100), (0, 4000, 4100), (0, 5000, 5100), (0, 6000, 6100),
+        ),
+    )  # fmt: skip
+    # The third window ends half a second into the upload; the next sends what is trained already.
+    # Then two windows of rest before another cycle's only download and training.
+    assert log.rows("shape", "base", "began_s", "ended_s", "used_in") == [
+        ("-v[]+!", 0, 2000.0, 2020.5, -1),
+        ("-+^", 0, 3000.0, 3001.0, 1),
+        ("-v[]+^", 1, 6000.0, 6021.0, 2),
+    ]
+    assert [len(cohort.uploads[0].stints) for cohort in learner.cohorts] == [1, 1]
+    assert end.checkins == 3
+
+
 def test_measured_sizes_are_asked_for_before_uploads_are_priced(world, two_phones):
     phones, rules = two_phones
     learner = world.Learner(world.one_row_each(2), answers=frozenset({"bytes"}))

@@ -14,7 +14,7 @@ import pytest
 
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import InvariantError
-from gboard_sim.journal import Journal
+from gboard_sim.journal import Journal, read_outcomes
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
@@ -133,6 +133,8 @@ class Toy:
             checkpoint_every=settings.pop("checkpoint_every", 0),
             checkpoint=self.save,
             state=state,
+            adaptive=settings.pop("adaptive", None),
+            is_triggered=settings.pop("is_triggered", False),
         )
         assert not settings
 
@@ -384,8 +386,54 @@ def test_a_measured_codec_is_measured_once_and_journaled(tmp_path):
     lost = Dropout(107, 7, attempt(7, 1).stints, "-v[]+#", 5.0)
     toy.learner.step(replace(cohort(2, upload(6, 1)), dropouts=(lost,)))
     state = toy.learner.finish()
-    assert toy.rows("answers", "session", "payload_bytes")[0] == (106, PAYLOAD)
+    assert toy.rows("answers", "session", "payload_bytes")[1] == (106, PAYLOAD)
     assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (4, 1)
+
+
+@pytest.mark.parametrize(("workers", "seed"), [(1, 1), (3, 1), (3, 2)])
+def test_norms_are_measured_ahead_and_journaled_in_the_order_of_asking(tmp_path, workers, seed):
+    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, workers, seed), is_triggered=True)
+    assert toy.learner.answers == {"send"}
+    toy.learner.step(cohort(1, upload(2, 0), upload(4, 0)))
+    coming = [attempt(phone, 1) for phone in (6, 3, 9, 5)]
+    toy.learner.expect(coming)
+    # Version 1 is (1 + 2) / 2; each goes half the way from there, in both coordinates.
+    for each in coming:
+        by_hand = abs(each.phone - 1.5) / 2 * 2**0.5
+        assert toy.learner.measure(each).norm == pytest.approx(by_hand)
+    started = [at for kind, at, _ in toy.pool.started if kind == "measure"]
+    assert started == [106, 103, 109, 105]
+    lost = [Dropout(103, 3, attempt(3, 1).stints, "-v[]", 5.0), Dropout(111, 11, (), "-v[!", 5.0)]
+    toy.learner.step(replace(cohort(2, upload(6, 1)), dropouts=tuple(lost)))
+    state = toy.learner.finish()
+    answered = [(session, version) for session, version in toy.rows("answers", "session",
+                "version")]  # fmt: skip
+    assert answered == [(None, 1), (106, None), (103, None), (109, None), (105, None), (None, 2)]
+    assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (4, 1)
+
+
+class Counting:
+    """Remembers every loss; its steps say how many, and of which version it was asked."""
+
+    def adapt(self, memory, version, loss):
+        work = replace(WORK, epochs=None, steps=100 * len(memory) + version)
+        return (*memory, loss), (work,)
+
+
+def test_an_adaptive_schedule_is_asked_of_every_version_in_order_and_remembers(tmp_path):
+    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, 2, 3), adaptive=Counting(),
+              checkpoint_every=1)  # fmt: skip
+    assert toy.learner.answers == {"local"}
+    for each in HAND:
+        toy.learner.step(each)
+    steps = [toy.learner.outcome(version).local[0].steps for version in (1, 2, 3)]
+    assert steps == [1, 102, 203]
+    losses = [toy.learner.outcome(version).metrics["loss"] for version in (1, 2, 3)]
+    assert [list(state.memory) for state in toy.saved] == [losses[:n] for n in (1, 2, 3)]
+    last = toy.saved[-1]
+    assert LearnerState.of(last.facts(), last.optimizer).memory == tuple(losses)
+    recorded = read_outcomes(toy.journal.table("answers"))
+    assert [recorded[version].local[0].steps for version in (1, 2, 3)] == steps
 
 
 def test_what_a_mechanism_did_is_in_the_outcome(tmp_path):

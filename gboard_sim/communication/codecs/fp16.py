@@ -36,7 +36,7 @@ class Fp16:
         """Size of the encoding of `parameters` numbers, header included."""
         return payload.HEADER_BYTES + FLOAT16_BYTES * parameters
 
-    def encode(self, update: Vector) -> bytes:
+    def encode(self, update: Vector, phone: int, nth: int) -> bytes:
         """The bytes that leave the sender.
 
         Raises:
@@ -50,14 +50,12 @@ class Fp16:
         Raises:
             ValueError: The payload is damaged, another codec's, or holds NaN or infinity.
         """
-        count, body = payload.unframe(_LETTERS, encoded)
-        if len(body) != FLOAT16_BYTES * count:
-            raise ValueError(f"payload holds {len(body)} bytes for {count} numbers")
+        _, body = payload.read(_LETTERS, encoded, self.payload_bytes)
         update = np.frombuffer(body, dtype="<f2").astype(np.float32)
         payload.refuse_unusable(update)
         return update
 
-    def transmit(self, update: Vector) -> tuple[Vector, int]:
+    def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
         """The update rounded to halves, and its size; see `Codec.transmit`."""
         return _halves(update).astype(np.float32), self.payload_bytes(len(update))
 

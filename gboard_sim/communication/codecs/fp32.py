@@ -28,7 +28,7 @@ class Fp32:
         """Size of the encoding of `parameters` numbers, header included."""
         return payload.HEADER_BYTES + FLOAT32_BYTES * parameters
 
-    def encode(self, update: Vector) -> bytes:
+    def encode(self, update: Vector, phone: int, nth: int) -> bytes:
         """The bytes that leave the sender.
 
         Raises:
@@ -43,14 +43,12 @@ class Fp32:
         Raises:
             ValueError: The payload is damaged, another codec's, or holds NaN or infinity.
         """
-        count, body = payload.unframe(_LETTERS, encoded)
-        if len(body) != FLOAT32_BYTES * count:
-            raise ValueError(f"payload holds {len(body)} bytes for {count} numbers")
+        _, body = payload.read(_LETTERS, encoded, self.payload_bytes)
         update = np.frombuffer(body, dtype="<f4").astype(np.float32)
         payload.refuse_unusable(update)
         return update
 
-    def transmit(self, update: Vector) -> tuple[Vector, int]:
+    def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
         """The update itself, and its size; see `Codec.transmit`."""
         payload.refuse_unusable(update)
         return update, self.payload_bytes(len(update))

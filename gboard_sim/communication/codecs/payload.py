@@ -7,6 +7,7 @@ no defence against a sender who lies.
 """
 
 import struct
+from collections.abc import Callable
 from zlib import crc32
 
 import numpy as np
@@ -15,6 +16,10 @@ from gboard_sim.records import Vector
 
 HEADER_BYTES = 16
 MAX_COUNT = 2**32 - 1
+
+LARGEST = np.float32(2.0**96)
+"""The largest number that a codec which adds numbers up sends as it is (assumed: 8e28 is no update
+of a model that still works)."""
 
 _MAGIC = b"GBU1"
 _BEFORE_CRC = struct.Struct("<4s4sI")
@@ -46,6 +51,30 @@ def unframe(letters: bytes, payload: bytes) -> tuple[int, memoryview]:
     if found != letters:
         raise ValueError(f"payload is of codec {found!r}; expected {letters!r}")
     return count, body
+
+
+def read(letters: bytes, payload: bytes, size: Callable[[int], int]) -> tuple[int, memoryview]:
+    """As `unframe`, for a codec whose payloads of `count` numbers have `size(count)` bytes.
+
+    Raises:
+        ValueError: As `unframe`, or the body has another length.
+    """
+    count, body = unframe(letters, payload)
+    if len(body) != size(count) - HEADER_BYTES:
+        raise ValueError(f"payload holds {len(body)} bytes for {count} numbers")
+    return count, body
+
+
+def bounded(update: Vector) -> Vector:
+    """The update with what is beyond plus or minus 2^96 set to that, so that sums stay finite.
+
+    Raises:
+        ValueError: `update` is no flat float32 vector of finite numbers.
+    """
+    refuse_unusable(update)
+    if len(update) and (update.max() > LARGEST or update.min() < -LARGEST):
+        return np.clip(update, -LARGEST, LARGEST)
+    return update
 
 
 def refuse_unusable(update: Vector) -> None:

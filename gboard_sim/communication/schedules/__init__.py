@@ -5,18 +5,48 @@ from dataclasses import fields
 from typing import Any
 
 from gboard_sim.communication.local_plan import LocalPlan
+from gboard_sim.communication.schedules.adacomm import AdaComm
+from gboard_sim.communication.schedules.data_budget import DataBudget
+from gboard_sim.communication.schedules.decreasing import Decreasing
 from gboard_sim.communication.schedules.every_kth import EveryKth
 from gboard_sim.communication.schedules.fixed import Fixed
+from gboard_sim.communication.schedules.linear_growth import LinearGrowth
+from gboard_sim.communication.schedules.norm_triggered import NormTriggered
+from gboard_sim.communication.schedules.post_local import PostLocal
+from gboard_sim.communication.schedules.quadratic import Quadratic
 
-AnySchedule = Fixed | EveryKth
+AnySchedule = (
+    Fixed
+    | EveryKth
+    | DataBudget
+    | PostLocal
+    | LinearGrowth
+    | Decreasing
+    | Quadratic
+    | AdaComm
+    | NormTriggered
+)
 
-SCHEDULES: dict[str, type[AnySchedule]] = {kind.name: kind for kind in (Fixed, EveryKth)}
+_KINDS: tuple[type[AnySchedule], ...] = (
+    Fixed,
+    EveryKth,
+    DataBudget,
+    PostLocal,
+    LinearGrowth,
+    Decreasing,
+    Quadratic,
+    AdaComm,
+    NormTriggered,
+)
+
+SCHEDULES: dict[str, type[AnySchedule]] = {kind.name: kind for kind in _KINDS}
 """Every schedule by its name in experiment files."""
 
 
 def options(name: str) -> tuple[str, ...]:
     """The keys of `[schedule]` that the schedule `name` understands, beside `name`."""
-    return tuple(field.name for field in fields(SCHEDULES[name]) if field.name != "work")
+    given_by_others = ("work", "payload_bytes")
+    return tuple(f.name for f in fields(SCHEDULES[name]) if f.name not in given_by_others)
 
 
 def build(name: str, work: LocalPlan, given: Mapping[str, Any]) -> AnySchedule:

@@ -1,7 +1,7 @@
 """Upload in every k-th window only; in the others the phone trains on and sends nothing."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.records import Flags, Ints, LocalWork
@@ -16,16 +16,22 @@ class EveryKth:
     the next window, until the version that it started from is more than `max_age` versions old;
     then it starts over. With k = 1 and `max_age` 0 it is the schedule `fixed`.
 
+    With `trains = "last"` the phone rests in windows 1 to k - 1, and in window k downloads the
+    newest version, trains once and uploads. That tells what the other windows' training is worth:
+    with the same H it has as many uploads and a k-th of the work; with k times the H the same work,
+    in one window and from a newer version.
+
     Attributes:
         work: How much each class of phone trains in one window.
         k: Windows in a cycle.
         max_age: Versions for which a phone that was turned away, late or interrupted keeps its
             training; 0 keeps none, None has no limit. It limits retries, not a cycle's first
             upload, which may be older where windows are far apart.
+        trains: In which windows of a cycle it trains: `all`, or the `last`.
         name: Its name in experiment files.
 
     Raises:
-        ValueError: `k` is below 1 or `max_age` below 0.
+        ValueError: `k` is below 1, `max_age` below 0, or `trains` neither of the two.
     """
 
     name: ClassVar[str] = "every_kth"
@@ -33,12 +39,20 @@ class EveryKth:
     work: LocalPlan
     k: int = 1
     max_age: int | None = None
+    trains: Literal["all", "last"] = "all"
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ValueError(f"k(={self.k}) must be at least 1 window")
         if self.max_age is not None and self.max_age < 0:
             raise ValueError(f"max_age(={self.max_age}) must be at least 0 versions")
+        if self.trains not in ("all", "last"):
+            raise ValueError(f"trains(={self.trains!r}) must be all or last")
+
+    @property
+    def rests(self) -> bool:
+        """Whether windows without an upload are spent without training."""
+        return self.trains == "last"
 
     @property
     def keeps_unsent(self) -> bool:
@@ -46,7 +60,7 @@ class EveryKth:
         return self.max_age != 0
 
     def uploads(self, stints: Ints) -> Flags:
-        """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
+        """Whether the next window ends in an upload, given the windows of the cycle. Shape [n]."""
         return stints >= self.k - 1
 
     def local(self, version: int) -> tuple[LocalWork, ...]:

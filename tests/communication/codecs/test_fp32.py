@@ -14,7 +14,7 @@ from gboard_sim.communication.codecs.fp32 import Fp32
     )
 )
 def test_every_bit_comes_back(update):
-    assert Fp32().decode(Fp32().encode(update)).tobytes() == update.tobytes()
+    assert Fp32().decode(Fp32().encode(update, 0, 0)).tobytes() == update.tobytes()
 
 
 def test_four_bytes_a_number_and_sixteen_of_header():

@@ -43,6 +43,15 @@ def test_training_is_kept_unless_no_age_is_allowed(max_age, keeps):
     assert EveryKth(WORK, k=2, max_age=max_age).keeps_unsent is keeps
 
 
+def test_the_arm_that_trains_in_the_last_window_rests_in_the_others():
+    assert not EveryKth(WORK, k=3).rests
+    last = EveryKth(WORK, k=3, trains="last")
+    assert last.rests
+    assert windows(last, rejected={3}) == [3, 4, 7, 10]
+    with pytest.raises(ValueError, match=r"trains\(='some'\) must be all or last"):
+        EveryKth(WORK, trains="some")
+
+
 def test_a_value_out_of_range_is_named_with_its_range():
     with pytest.raises(ValueError, match=r"k\(=0\) must be at least 1"):
         EveryKth(WORK, k=0)

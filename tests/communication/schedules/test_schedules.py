@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gboard_sim.communication.schedules.every_kth import EveryKth
 from gboard_sim.communication.schedules.fixed import Fixed
 
 WORK = LocalPlan(
-    classes=("fast", "slow"), batch_size=8, learning_rate=LearningRate(0.5), epochs=(1, 3)
+    classes=("fast", "slow"), batch_size=8, learning_rate=LearningRate(0.5), steps=(1, 3)
 )
 
 
@@ -30,9 +31,13 @@ def test_every_schedule_answers_for_all_phones_at_once(schedule):
     assert schedule.uploads(np.empty(0, dtype=np.int64)).shape == (0,)
 
 
-def test_every_schedule_hands_out_the_local_work_of_the_version(schedule):
-    assert schedule.local(0) == WORK.at(0)
-    assert schedule.local(7) == WORK.at(7) != WORK.at(0)
+def test_every_schedule_hands_out_work_for_each_class_that_differs_in_its_amount_alone(schedule):
+    for version in (0, 7, 10**6):
+        given, plain = schedule.local(version), WORK.at(version)
+        assert len(given) == len(plain)
+        for work, own in zip(given, plain, strict=True):
+            assert replace(work, steps=None, epochs=1) == replace(own, steps=None, epochs=1)
+            assert (work.steps or work.epochs) >= 1
 
 
 def test_every_schedule_travels_to_a_worker(schedule):
@@ -47,7 +52,7 @@ def test_an_unknown_schedule_is_refused_with_those_there_are():
 def test_an_option_that_a_schedule_does_not_have_is_refused():
     with pytest.raises(ValueError, match="'fixed' has no option 'k'; it has no options"):
         schedules.build("fixed", WORK, {"k": 2})
-    with pytest.raises(ValueError, match="no option 'work'; it has k, max_age"):
+    with pytest.raises(ValueError, match="no option 'work'; it has k, max_age, trains"):
         schedules.build("every_kth", WORK, {"work": WORK})
 
 

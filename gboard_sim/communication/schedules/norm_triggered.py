@@ -1,0 +1,88 @@
+"""Event-triggered uploads: a phone sends once its update has become large enough.
+
+N. Singh, D. Data, J. George, S. Diggavi, "SPARQ-SGD: Event-Triggered and Compressed Communication
+in Decentralized Stochastic Optimization" (2019, arXiv 1910.14280): at a synchronisation index t a
+node sends if ||x - x_sent||^2 > c_t eta_t^2, with c_t = c_0 t^(1 - epsilon).
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import ClassVar
+
+import numpy as np
+
+from gboard_sim.communication.local_plan import LocalPlan
+from gboard_sim.records import Flags, Floats, Ints, LocalWork
+
+
+@dataclass(frozen=True, slots=True)
+class NormTriggered:
+    """In every window a phone checks in, trains on, and sends if its update is long enough.
+
+    At server version v an update u, its weights minus those that its cycle started from, is sent if
+    ||u||^2 > threshold (v + 1)^(1 - epsilon) eta_v^2, with eta_v the phones' learning rate. A phone
+    that stays silent keeps its training and trains on from its own weights in the next window, as
+    under `every_kth`; it sends whatever its update after `most_windows`. With `epsilon` 1 the
+    threshold is constant: the lazy rule "send at norm tau, or at an age", with threshold
+    (tau / eta)^2. What was sent and not accepted is sent again, not judged again. A learner that
+    knows no norm (a fleet alone) has every phone send.
+
+    Attributes:
+        work: How much each class of phone trains in one window.
+        threshold: c_0; see above.
+        epsilon: How the threshold grows; 1 is not at all.
+        most_windows: Windows after which a phone sends in any case; None is never.
+        max_age: Versions after which a phone that was silent, turned away, late or interrupted
+            starts over; None is never.
+        name: Its name in experiment files.
+        keeps_unsent: A phone that was turned away, late or interrupted keeps its training.
+        rests: No window goes by without training.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    name: ClassVar[str] = "norm_triggered"
+    keeps_unsent: ClassVar[bool] = True
+    rests: ClassVar[bool] = False
+
+    work: LocalPlan
+    threshold: float = 1.0
+    epsilon: float = 1.0
+    most_windows: int | None = None
+    max_age: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.threshold > 0.0 and isfinite(self.threshold)):
+            raise ValueError(f"threshold(={self.threshold}) must be a finite number above 0")
+        if not 0.0 < self.epsilon <= 1.0:
+            raise ValueError(f"epsilon(={self.epsilon}) must be above 0 and at most 1")
+        if self.most_windows is not None and self.most_windows < 1:
+            raise ValueError(f"most_windows(={self.most_windows}) must be at least 1 window")
+        if self.max_age is not None and self.max_age < 1:
+            raise ValueError(
+                f"max_age(={self.max_age}) must be at least 1 version: at 0 a silent phone would "
+                "lose what it keeps for later"
+            )
+
+    def uploads(self, stints: Ints) -> Flags:
+        """True for every phone: each window may end in an upload. Shape [n]."""
+        return np.ones(stints.shape, dtype=np.bool_)
+
+    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
+        """Which of some phones send their updates. Shape [n].
+
+        Args:
+            version: The server's version.
+            stints: Stints of each phone's cycle, the one just trained included. Shape [n].
+            norm: L2 norm of each update. Shape [n].
+        """
+        rate = self.work.learning_rate.at(version)
+        least = self.threshold * (version + 1) ** (1.0 - self.epsilon) * rate**2
+        due = stints >= (np.inf if self.most_windows is None else self.most_windows)
+        chosen: Flags = (norm**2 > least) | due
+        return chosen
+
+    def local(self, version: int) -> tuple[LocalWork, ...]:
+        """The local work of each phone class in a cycle that starts from `version`."""
+        return self.work.at(version)

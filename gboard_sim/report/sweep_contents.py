@@ -1,0 +1,203 @@
+"""What a sweep's directory says, setting by setting: means over seeds, with intervals."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from gboard_sim.errors import RunDirectoryError
+from gboard_sim.report.interval import Interval, interval
+from gboard_sim.runlog import RunDirectory
+
+
+class Judges(StrEnum):
+    """Whose words the recall of a page is counted on."""
+
+    validation = "validation"
+    test = "test"
+
+
+RECALL: Mapping[Judges, str] = {
+    Judges.validation: "validation_recall_at_3",
+    Judges.test: "recall_at_3",
+}
+"""The column of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Something that a setting costs.
+
+    Attributes:
+        name: As a heading has it, with its unit.
+        key: The column.
+        unit: How much of the column's unit is one of the heading's.
+        bounds: Columns of its low and high estimate, where the sources give them.
+    """
+
+    name: str
+    key: str
+    unit: float = 1.0
+    bounds: tuple[str, str] | None = None
+
+
+COSTS = (
+    Cost("uplink per phone, MB", "uplink_bytes_per_phone_mean", 1e6),
+    Cost("simulated days", "simulated_days"),
+    Cost(
+        "joules per phone",
+        "energy_j_per_phone_mean",
+        bounds=("energy_j_per_phone_mean_low", "energy_j_per_phone_mean_high"),
+    ),
+    Cost("epsilon", "epsilon_policy"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its runs that came to an end, over their seeds.
+
+    Attributes:
+        number: From 1, in the grid's order; what the drawings call it.
+        label: Its values in one line.
+        values: The same by key, as text.
+        repeats: Runs that ended.
+        failed: Runs that did not.
+        recall: Of the judges; None where no run has one.
+        costs: By the cost's name; of one with bounds from the mean low to the mean high estimate,
+            of another over the seeds. Without those that a run lacks or that are infinite.
+    """
+
+    number: int
+    label: str
+    values: Mapping[str, str]
+    repeats: int
+    failed: int
+    recall: Interval | None
+    costs: Mapping[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepContents:
+    """A sweep, read.
+
+    Attributes:
+        name: The experiment's.
+        description: The experiment's.
+        synthetic: Whether the text is.
+        keys: What was swept.
+        settings: In the grid's order.
+        rows: Of the table.
+        judges: Whose recall the settings have.
+        experiment_toml: What was asked.
+    """
+
+    name: str
+    description: str
+    synthetic: bool
+    keys: Sequence[str]
+    settings: Sequence[Setting]
+    rows: Sequence[Mapping[str, Any]]
+    judges: Judges
+    experiment_toml: str
+
+    @classmethod
+    def read(cls, directory: RunDirectory, judges: Judges) -> "SweepContents":
+        """What a sweep's directory holds.
+
+        Raises:
+            RunDirectoryError: It is no sweep's, damaged, or its runs have not ended.
+        """
+        if not (directory / "sweep.parquet").is_file():
+            raise RunDirectoryError(
+                f"{directory.path}: the sweep has not ended (no sweep.parquet); "
+                f"continue it with: gboard-sim sweep --resume {directory.path}"
+            )
+        document = directory.read_json("sweep.json")
+        rows = directory.table("sweep").to_pylist()
+        toml = (directory / "experiment.toml").read_text(encoding="utf-8")
+        try:
+            by_setting: dict[str, list[dict[str, Any]]] = {}
+            for row in rows:
+                by_setting.setdefault(row["setting"], []).append(row)
+            return cls(
+                name=str(document["experiment"]),
+                description=str(document["description"]),
+                synthetic=document["text_source"] == "synthetic",
+                keys=tuple(document["keys"]),
+                settings=tuple(
+                    _setting(nth, runs, document["runs"][runs[0]["run"]]["values"], RECALL[judges])
+                    for nth, runs in enumerate(by_setting.values(), start=1)
+                ),
+                rows=rows,
+                judges=judges,
+                experiment_toml=toml,
+            )
+        except KeyError as error:
+            raise RunDirectoryError(
+                f"{directory.path}: sweep.json and sweep.parquet do not go together: {error}"
+            ) from error
+
+    def costs(self) -> list[Cost]:
+        """The costs that at least one setting has."""
+        return [cost for cost in COSTS if any(cost.name in one.costs for one in self.settings)]
+
+    def best(self) -> Setting | None:
+        """The setting with the highest mean recall; the first of equal ones."""
+        judged = [one for one in self.settings if one.recall is not None]
+        return max(judged, key=_mean_recall, default=None)
+
+    def cheapest(self, share: float, cost: Cost) -> Setting | None:
+        """The setting with the least of a cost whose mean recall is that share of the best's."""
+        best = self.best()
+        if best is None:
+            return None
+        enough = [
+            one
+            for one in self.settings
+            if one.recall is not None
+            and cost.name in one.costs
+            and one.recall.mean >= share * _mean_recall(best)
+        ]
+        return min(enough, key=lambda one: one.costs[cost.name].mean, default=None)
+
+
+def _mean_recall(setting: Setting) -> float:
+    assert setting.recall is not None
+    return setting.recall.mean
+
+
+def _setting(
+    number: int, runs: Sequence[Mapping[str, Any]], values: Mapping[str, str], recall: str
+) -> Setting:
+    done = [run for run in runs if run["status"] == "done"]
+    costs = {}
+    for cost in COSTS:
+        middle = _known(run[cost.key] for run in done)
+        if not middle or len(middle) < len(done):
+            continue
+        found = interval([value / cost.unit for value in middle])
+        if cost.bounds is not None:
+            low, high = (_known(run[key] for run in done) for key in cost.bounds)
+            found = Interval(
+                found.mean,
+                interval(low).mean / cost.unit,
+                interval(high).mean / cost.unit,
+                len(low),
+            )
+        costs[cost.name] = found
+    recalls = _known(run[recall] for run in done)
+    return Setting(
+        number=number,
+        label=runs[0]["setting"],
+        values=values,
+        repeats=len(done),
+        failed=len(runs) - len(done),
+        recall=interval(recalls) if recalls else None,
+        costs=costs,
+    )
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]

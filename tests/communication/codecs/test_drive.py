@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gboard_sim.communication.codecs import payload
+from gboard_sim.communication.codecs.drive import Drive
+from tests.communication.codecs.many_phones import nmse, received
+
+UPDATE = np.random.default_rng(3).lognormal(sigma=0.5, size=1024).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("scale", "published"), [("least_error", 1 - 2 / np.pi), ("unbiased", np.pi / 2 - 1)]
+)
+@pytest.mark.parametrize("length", [65_536, 100_000])
+def test_the_error_is_the_published_one(scale, published, length):
+    skewed = np.random.default_rng(3).lognormal(size=length).astype(np.float32)
+    sample = received(Drive(scale=scale), skewed, 4)
+    assert nmse(sample, skewed) == pytest.approx(published, rel=0.03)
+
+
+def test_the_mean_over_phones_is_the_update_only_with_the_unbiased_scale():
+    """Of N phones without bias the error is (pi / 2 - 1) / N; a bias b adds |b|^2 / |x|^2.
+
+    The tolerance sees a bias of 1.3% of the update's norm.
+    """
+    phones = 2000
+    fair = received(Drive(), UPDATE, phones).mean(axis=0, keepdims=True)
+    assert nmse(fair, UPDATE)[0] == pytest.approx((np.pi / 2 - 1) / phones, rel=0.3)
+    shrunk = received(Drive(scale="least_error"), UPDATE, 200).mean(axis=0, keepdims=True)
+    assert nmse(shrunk, UPDATE)[0] == pytest.approx((1 - 2 / np.pi) ** 2, rel=0.1)
+
+
+@given(
+    update=hnp.arrays(np.float32, st.integers(1, 70), elements=st.floats(-9, 9, width=32)),
+    phone=st.integers(0, 99),
+)
+def test_the_unbiased_scale_keeps_the_product_with_the_update(update, phone):
+    read, _ = Drive().transmit(update, phone, 0)
+    square = float(update.astype(np.float64) @ update)
+    assert float(read.astype(np.float64) @ update) == pytest.approx(square, rel=1e-4, abs=1e-30)
+
+
+@given(
+    update=hnp.arrays(np.float32, st.integers(1, 70), elements=st.floats(-9, 9, width=32)),
+    phone=st.integers(0, 99),
+)
+def test_no_other_scale_of_the_same_signs_has_less_error(update, phone):
+    """What is read is then the projection: the error is at a right angle to it."""
+    read, _ = Drive(scale="least_error").transmit(update, phone, 0)
+    error = update.astype(np.float64) - read
+    assert float(error @ read) == pytest.approx(0.0, abs=1e-4 * float(update @ update) + 1e-30)
+
+
+def test_one_number_alone_comes_back_since_its_rotation_is_signs_only():
+    update = np.zeros(64, np.float32)
+    update[9] = -3.0
+    assert Drive().transmit(update, 0, 0)[0] == pytest.approx(update, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [np.inf, np.nan, 3e38])
+def test_a_sender_whose_scale_is_not_finite_is_refused(scale):
+    body = bytes(8) + np.array([scale], "<f4").tobytes() + b"\x00"
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        Drive().decode(payload.frame(b"driv", 4, body))

@@ -1,0 +1,168 @@
+"""The page of a sweep, from tables made up so that every figure on it is known by hand."""
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gboard_sim.errors import RunDirectoryError
+from gboard_sim.report import fronts
+from gboard_sim.report.sweep_contents import COSTS, Judges, SweepContents
+from gboard_sim.report.sweep_page import cheapest, write_sweep_page
+from gboard_sim.runlog import SCHEMA, RunDirectory
+
+SEEDS = (1, 2, 3)
+POINTS = [  # schedule, H, recall, MB up, days, joules, epsilon
+    ("fixed", 1, 0.150, 80.0, 9.0, 40.0, 8.0),
+    ("fixed", 4, 0.200, 20.0, 3.0, 20.0, 8.0),
+    ("every_kth", 1, 0.192, 6.0, 4.0, 25.0, 2.0),
+    ("every_kth", 4, 0.120, 2.0, 1.0, 10.0, float("inf")),
+    ("every_kth", 16, 0.100, 4.0, 2.0, 12.0, 1.0),
+]
+BY_NUMBER = {cost.name: column for cost, column in zip(COSTS, (3, 4, 5, 6), strict=True)}
+
+
+def rows(points=POINTS, seeds=SEEDS):
+    for schedule, steps, recall, mb, days, joules, epsilon in points:
+        for seed in seeds:
+            off = seed - 2
+            setting = f"schedule.name={schedule}, training.steps={steps}"
+            yield {
+                "run": f"{schedule}-{steps}-{seed}", "setting": setting, "seed": seed,
+                "status": "done", "message": None, "schedule.name": schedule,
+                "training.steps": steps, "validation_recall_at_3": recall + 0.001 * off,
+                "recall_at_3": recall / 2, "simulated_days": days + 0.1 * off,
+                "uplink_bytes_per_phone_mean": 1e6 * (mb + 0.1 * off),
+                "energy_j_per_phone_mean": joules, "energy_j_per_phone_mean_low": joules / 2,
+                "energy_j_per_phone_mean_high": joules * 3, "epsilon_policy": epsilon,
+            }  # fmt: skip
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """Writes a sweep's directory from rows."""
+
+    def write(found=None, **changed):
+        found = list(rows()) if found is None else list(found)
+        keys = ["schedule.name", "training.steps"]
+        document = {
+            "schema": SCHEMA, "experiment": "made <up>", "description": "", "keys": keys,
+            "text_source": "synthetic",
+            "runs": {row["run"]: {"values": {k: str(row[k]) for k in keys}} for row in found},
+        } | changed  # fmt: skip
+        (tmp_path / "sweep.json").write_text(json.dumps(document))
+        (tmp_path / "experiment.toml").write_text('name = "made" # <b>\n')
+        pq.write_table(pa.Table.from_pylist(found), tmp_path / "sweep.parquet")
+        return RunDirectory(tmp_path)
+
+    return write
+
+
+def contents(directory, judges=Judges.validation):
+    return SweepContents.read(directory, judges)
+
+
+def test_settings_are_means_over_seeds_with_the_t_interval(swept):
+    first = contents(swept()).settings[0]
+    assert (first.number, first.repeats, first.failed) == (1, 3, 0)
+    half = 4.302652729696142 * 0.001 / 3**0.5  # t at 97.5% with 2 degrees, times s / sqrt(n)
+    assert first.recall.mean == pytest.approx(0.15)
+    assert first.recall.low == pytest.approx(0.15 - half)
+    assert first.recall.high == pytest.approx(0.15 + half)
+    joules = first.costs["joules per phone"]
+    assert (joules.low, joules.mean, joules.high) == (20.0, 40.0, 120.0)
+    assert first.costs["uplink per phone, MB"].mean == pytest.approx(80.0)
+    tested = contents(swept(), Judges.test).settings[0]
+    assert tested.recall.mean == pytest.approx(0.075)
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.name)
+def test_the_front_and_the_cheapest_are_those_found_by_trying_every_pair(swept, cost):
+    column = BY_NUMBER[cost.name]
+    known = {n: p for n, p in enumerate(POINTS, start=1) if p[column] != float("inf")}
+    beaten = {
+        n for n, p in known.items() for q in known.values()
+        if q is not p and q[column] <= p[column] and q[2] >= p[2]
+    }  # fmt: skip
+    found = contents(swept())
+    having = [setting for setting in found.settings if cost.name in setting.costs]
+    assert {s.number for s in fronts.on_front(having, cost)} == set(known) - beaten
+    for share in (0.5, 0.95, 0.99):
+        enough = {n: p[column] for n, p in known.items() if p[2] >= share * 0.2}
+        assert found.cheapest(share, cost).number == min(enough, key=enough.get)
+
+
+def test_a_target_that_nothing_priced_reaches_has_no_cheapest_setting(swept):
+    best = [("fixed", 1, 0.2, 1.0, 1.0, 1.0, float("inf")), ("fixed", 4, 0.1, 1, 1, 1, 2.0)]
+    found = contents(swept(rows(best)))
+    assert found.cheapest(0.95, COSTS[3]) is None
+    assert {row["cheapest_in"] for row in cheapest(found, [0.95])} == {c.name for c in COSTS[:3]}
+
+
+class Outline(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.ids, self.links, self.text = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for key, value in attrs if key == "id" and "-" not in value]
+        self.links += [value for key, value in attrs if key in ("src", "href") and value[0] != "#"]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_has_fronts_tables_and_what_failed_and_needs_nothing_else(swept):
+    found = list(rows())
+    gone = {key: None for key in found[-1] if key.endswith(("mean", "low", "high", "3", "days"))}
+    found[-1] |= gone | {"epsilon_policy": None, "status": "failed", "message": "no <disk>"}
+    directory = swept(found)
+    page = write_sweep_page(directory).read_text()
+    assert page == write_sweep_page(directory).read_text()
+    outline = Outline(page)
+    assert [name for name in outline.ids if name in ("fronts", "cheapest", "settings", "failures")]
+    assert not outline.links
+    text = " ".join(" ".join(outline.text).split())
+    for said in (
+        "made <up>", "5 settings of schedule.name, training.steps, 3 seeds, 15 runs.",
+        "Synthetic text", "95% t interval", "no <disk>", "2, 1 failed", "20.0 (10.0 to 60.0) *",
+        "# <b>", "0.200 (number 2)", "0.150 (0.148 to 0.152)",
+        "for want of a finite figure: 1 by epsilon.",
+    ):  # fmt: skip
+        assert said in text, said
+    assert len(re.findall("<svg viewBox", page)) == 4
+    labels = [unescape(said) for said in re.findall('aria-label="(Points[^"]*)"', page)]
+    assert labels[0].startswith("Points: recall@3 by uplink per phone, MB, 5 settings. On the fr")
+    assert (directory / "figures/fronts.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [((1,), "With one seed"), ((1, 2), "from the least to the greatest of the seeds")],
+)
+def test_the_page_says_what_its_whiskers_are(swept, seeds, said):
+    page = write_sweep_page(swept(rows(seeds=seeds))).read_text()
+    assert said in page
+    assert "Whiskers are" not in page
+
+
+def test_without_recall_the_page_has_its_settings_alone(swept):
+    found = [row | {"validation_recall_at_3": None, "recall_at_3": None} for row in rows()]
+    directory = swept([*found])
+    page = write_sweep_page(directory).read_text()
+    assert 'id="settings"' in page
+    assert 'id="fronts"' not in page
+    assert 'id="cheapest"' not in page
+
+
+def test_what_does_not_go_together_or_has_not_ended_is_refused(swept, tmp_path):
+    with pytest.raises(RunDirectoryError, match="do not go together"):
+        contents(swept(runs={}))
+    (tmp_path / "sweep.parquet").unlink()
+    with pytest.raises(RunDirectoryError, match="sweep --resume"):
+        contents(RunDirectory(tmp_path))

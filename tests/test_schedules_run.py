@@ -1,0 +1,88 @@
+"""Every schedule in a whole run, and adaptive ones over workers, lookahead and a kill."""
+
+import json
+
+import pytest
+
+import gboard_sim
+from gboard_sim import simulate
+from gboard_sim.communication.schedules import SCHEDULES
+
+SMALL = [
+    "run.versions=4", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
+    "evaluation.baselines=false", "evaluation.test_messages=50",
+]  # fmt: skip
+OPTIONS = {
+    "fixed": [],
+    "every_kth": ["schedule.k=2"],
+    "post_local": ["schedule.switch=2"],
+    "linear_growth": ["schedule.growth=0.5", "schedule.most=8"],
+    "decreasing": ["schedule.exponent=1.0", "schedule.least=2"],
+    "quadratic": ["schedule.alpha=2.3"],
+    "adacomm": ["schedule.every=1"],
+    "norm_triggered": ["schedule.threshold=3.0", "schedule.most_windows=3"],
+    # Thirty payloads of 291,472 bytes are 8.7 MB: k = 2, as for every_kth.
+    "data_budget": ["schedule.uplink_mb_per_month=5.0"],
+}
+STEPS = {  # of cycles from versions 0, 1, 2 and 3, where training.steps is 4 and the rate 1
+    "fixed": [4, 4, 4, 4],
+    "every_kth": [4, 4, 4, 4],
+    "post_local": [1, 1, 4, 4],
+    "linear_growth": [4, 6, 8, 8],
+    "decreasing": [4, 2, 2, 2],
+    "quadratic": [5, 5, 5, 5],
+    "adacomm": [4, 4, 2, 1],
+    "norm_triggered": [4, 4, 4, 4],
+    "data_budget": [4, 4, 4, 4],
+}
+
+
+def run(out, name, *more):
+    overrides = [*SMALL, f"schedule.name={name}", *OPTIONS[name], *more]
+    return gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=out)
+
+
+def bits(path):
+    """All tables and artefacts, and the summary but for what depends on the machine."""
+    summary = json.loads((path / "summary.json").read_text())
+    del summary["machine"]
+    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
+    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_each_schedule_runs_and_phones_train_what_it_says(tmp_path, name):
+    made = run(tmp_path / "run", name)
+    assert made.summary["versions"] == 4
+    stints = [s for row in made.table("cohorts")["stints"].to_pylist() for s in row]
+    least = min(len(row) for row in made.table("cohorts")["stints"].to_pylist())
+    assert least == (2 if name in ("every_kth", "data_budget") else 1)
+    found = {stint["version"]: stint["local"]["steps"] for stint in stints}
+    assert found == {version: STEPS[name][version] for version in found}
+    assert 0 in found
+    assert len(found) > 1
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["adacomm", "norm_triggered"])
+def test_a_run_that_waits_has_the_same_bits_over_workers_and_lookahead_and_when_killed(
+    tmp_path, name
+):
+    whole = run(tmp_path / "whole", name, "run.checkpoint_every=1")
+    other = run(tmp_path / "other", name, "run.checkpoint_every=1", "run.workers=2",
+                "run.lookahead=0")  # fmt: skip
+    assert bits(other.directory.path) == bits(whole.directory.path)
+
+    def kill(step):
+        if step.version == 3:
+            raise KilledError
+
+    overrides = [*SMALL, f"schedule.name={name}", *OPTIONS[name], "run.checkpoint_every=1"]
+    with pytest.raises(KilledError):
+        simulate.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / "k", watch=kill)
+    assert (tmp_path / "k" / "checkpoints").exists()
+    simulate.resume(tmp_path / "k")
+    assert bits(tmp_path / "k") == bits(whole.directory.path)
