@@ -5,13 +5,14 @@ an error; nothing is guessed. Defaults are this project's own (`assumed`) unless
 """
 
 import re
-from math import isinf
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gboard_sim.experiment_communication import Codec, Schedule
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
+from gboard_sim.experiment_privacy import Privacy
 from gboard_sim.experiment_sweep import Sweep
 from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
@@ -98,112 +99,6 @@ class Evaluation(Table):
     validation_messages: Count = 2000
     test_messages: Count = 10_000
     baselines: bool = True
-
-
-class Schedule(Table):
-    """`[schedule]`: when phones upload, and how much they train between uploads.
-
-    A schedule refuses a key that is not its own; what is not given takes the schedule's default.
-
-    Attributes:
-        name: A name from the schedules.
-        k: Windows in a cycle (`every_kth`).
-        max_age: Versions for which training that was not accepted is kept (`every_kth`,
-            `norm_triggered`, `data_budget`).
-        trains: In which windows of a cycle phones train: `all`, or the `last` (`every_kth`).
-        switch: First version with more than one step (`post_local`).
-        growth: What a stage adds, in parts of the first H (`linear_growth`).
-        exponent: How fast H falls (`decreasing`).
-        every: Versions in a stage (`linear_growth`, `decreasing`, `adacomm`).
-        least: Smallest H (`decreasing`).
-        most: Largest H (`linear_growth`, `quadratic`).
-        alpha: Learning rate at which the rule asks for one step (`quadratic`).
-        gamma: What H falls by where the loss does not lower it (`adacomm`).
-        threshold: Squared norm, in squared learning rates, above which phones send
-            (`norm_triggered`).
-        epsilon: How that grows with the version; 1 is not at all (`norm_triggered`).
-        most_windows: Windows after which a phone sends in any case (`norm_triggered`).
-        uplink_mb_per_month: Megabytes that a phone may send in thirty days (`data_budget`).
-        windows_per_month: Windows in which a phone is eligible in that time (`data_budget`).
-    """
-
-    name: str = "fixed"
-    k: Count | None = None
-    max_age: Annotated[int, Field(ge=0)] | None = None
-    trains: Literal["all", "last"] | None = None
-    switch: Count | None = None
-    growth: Positive | None = None
-    exponent: Positive | None = None
-    every: Count | None = None
-    least: Count | None = None
-    most: Count | None = None
-    alpha: Positive | None = None
-    gamma: Share | None = None
-    threshold: Positive | None = None
-    epsilon: Share | None = None
-    most_windows: Count | None = None
-    uplink_mb_per_month: Positive | None = None
-    windows_per_month: Positive | None = None
-
-
-class Codec(Table):
-    """`[codec]`: how an update becomes bytes.
-
-    A codec refuses a key that is not its own; what is not given takes the codec's default.
-
-    Attributes:
-        name: A name from the codecs.
-        bits: Of each number: 1, 2, 4 or 8 (`k_level`).
-        rotate: Whether the update is rotated at random before (`k_level`).
-        block: Numbers that share a range or a scale (`k_level`, `one_bit`).
-        scale: `unbiased` or `least_error` (`drive`).
-        share: Of the numbers, what is sent (`top_k`, `random_mask`).
-        lossless: What the codec's payloads are compressed by; their size is then measured, for
-            which phones are trained as soon as they are configured.
-    """
-
-    name: str = "fp32"
-    lossless: Literal["none", "zstd"] = "none"
-    bits: Count | None = None
-    rotate: bool | None = None
-    block: Count | None = None
-    scale: str | None = None
-    share: Share | None = None
-
-
-class Privacy(Table):
-    """`[privacy]`: the mechanism and the claim that it has to keep.
-
-    Attributes:
-        mechanism: A name from the mechanisms.
-        epsilon: The whole run's epsilon for one phone; infinity clips without noise.
-        delta: The probability with which the bound may fail.
-        clip: L2 norm to which every update is clipped.
-        max_uploads: Most payloads that a phone sends in the whole run; enforced.
-        seed: Keys the noise and nothing else.
-    """
-
-    mechanism: str = "none"
-    epsilon: Annotated[float, Field(gt=0.0)] | None = None
-    delta: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
-    clip: Annotated[float | None, Field(ge=1e-12, le=1e12)] = None
-    max_uploads: Count | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Privacy":
-        for key in ("epsilon", "clip", "max_uploads"):
-            given = getattr(self, key) is not None
-            if self.mechanism != "none" and not given:
-                raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
-            if self.mechanism == "none" and given:
-                raise ValueError(f"{key}(={getattr(self, key)}) does nothing without a mechanism")
-        if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
-            raise ValueError(
-                f"epsilon(={self.epsilon}) must be between 0.001 and 1e6, where calibration and "
-                "accounting agree, or inf; hint: inf clips and adds no noise"
-            )
-        return self
 
 
 class Experiment(Table):

@@ -1,0 +1,78 @@
+"""`[schedule]` and `[codec]`: when phones upload, how much they train, and how small it is."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gboard_sim.experiment_values import Count, Positive, Share, Table
+
+
+class Schedule(Table):
+    """`[schedule]`: when phones upload, and how much they train between uploads.
+
+    A schedule refuses a key that is not its own; what is not given takes the schedule's default.
+
+    Attributes:
+        name: A name from the schedules.
+        k: Windows in a cycle (`every_kth`).
+        max_age: Versions for which training that was not accepted is kept (`every_kth`,
+            `norm_triggered`, `data_budget`).
+        trains: In which windows of a cycle phones train: `all`, or the `last` (`every_kth`).
+        switch: First version with more than one step (`post_local`).
+        growth: What a stage adds, in parts of the first H (`linear_growth`).
+        exponent: How fast H falls (`decreasing`).
+        every: Versions in a stage (`linear_growth`, `decreasing`, `adacomm`).
+        least: Smallest H (`decreasing`).
+        most: Largest H (`linear_growth`, `quadratic`).
+        alpha: Learning rate at which the rule asks for one step (`quadratic`).
+        gamma: What H falls by where the loss does not lower it (`adacomm`).
+        threshold: Squared norm, in squared learning rates, above which phones send
+            (`norm_triggered`).
+        epsilon: How that grows with the version; 1 is not at all (`norm_triggered`).
+        most_windows: Windows after which a phone sends in any case (`norm_triggered`).
+        uplink_mb_per_month: Megabytes that a phone may send in thirty days (`data_budget`).
+        windows_per_month: Windows in which a phone is eligible in that time (`data_budget`).
+    """
+
+    name: str = "fixed"
+    k: Count | None = None
+    max_age: Annotated[int, Field(ge=0)] | None = None
+    trains: Literal["all", "last"] | None = None
+    switch: Count | None = None
+    growth: Positive | None = None
+    exponent: Positive | None = None
+    every: Count | None = None
+    least: Count | None = None
+    most: Count | None = None
+    alpha: Positive | None = None
+    gamma: Share | None = None
+    threshold: Positive | None = None
+    epsilon: Share | None = None
+    most_windows: Count | None = None
+    uplink_mb_per_month: Positive | None = None
+    windows_per_month: Positive | None = None
+
+
+class Codec(Table):
+    """`[codec]`: how an update becomes bytes.
+
+    A codec refuses a key that is not its own; what is not given takes the codec's default.
+
+    Attributes:
+        name: A name from the codecs.
+        bits: Of each number: 1, 2, 4 or 8 (`k_level`).
+        rotate: Whether the update is rotated at random before (`k_level`).
+        block: Numbers that share a range or a scale (`k_level`, `one_bit`).
+        scale: `unbiased` or `least_error` (`drive`).
+        share: Of the numbers, what is sent (`top_k`, `random_mask`).
+        lossless: What the codec's payloads are compressed by; their size is then measured, for
+            which phones are trained as soon as they are configured.
+    """
+
+    name: str = "fp32"
+    lossless: Literal["none", "zstd"] = "none"
+    bits: Count | None = None
+    rotate: bool | None = None
+    block: Count | None = None
+    scale: str | None = None
+    share: Share | None = None
