@@ -15,7 +15,8 @@ GROUND = {
 }  # fmt: skip
 JOINS = {
     "artefacts", "audit", "export", "fleet_facts", "learning_half", "registry", "simulate",
-    "summary", "sweep", "sweep_crew", "sweep_point", "sweep_table", "world",
+    "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point",
+    "sweep_table", "world",
 }  # fmt: skip
 PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
 MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
@@ -63,6 +64,7 @@ JOIN_HEAVY = {
     "learning_half": {"pyarrow"},
     "simulate": {"pyarrow"},
     "summary": {"pyarrow"},
+    "sweep_course": {"pyarrow"},
     "sweep_table": {"pyarrow"},
 }  # what a directory holds
 
