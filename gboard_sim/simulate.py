@@ -289,6 +289,7 @@ def _carry_out(
             parameters=len(parameters),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             totals=learner.state.totals,
+            residuals=learner.state.residuals,
             verdict=verdict,
             pool=pool,
             waited_s=waited_s,

@@ -96,6 +96,7 @@ def build(experiment: Experiment) -> World:
         experiment.codec.name,
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
+        error_feedback=experiment.codec.error_feedback,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -241,11 +242,17 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
 def _codec(experiment: Experiment) -> Codec:
     """How an update becomes bytes."""
     asked = experiment.codec
-    given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
     try:
-        return codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+        made = codecs.build(asked.name, experiment.run.seed, asked.options, lossless=asked.lossless)
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
+    if asked.error_feedback and not codecs.is_biased(made):
+        raise ExperimentError(
+            f"codec.error_feedback = true is not allowed with codec.name = {asked.name!r}: its "
+            "errors average out over phones; allowed: one_bit, top_k, and drive with "
+            "codec.scale = 'least_error'"
+        )
+    return made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:
