@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue
+from gboard_sim.claims import claim_of, mechanism_of
 from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
@@ -31,8 +32,8 @@ from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
-from gboard_sim.privacy.claim import Claim, local_gaussian_claim
-from gboard_sim.privacy.mechanisms import MECHANISMS, LocalGaussian, NoMechanism
+from gboard_sim.privacy.claim import Claim
+from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule
 
 MINIMUM_SHARE = 0.8
@@ -105,7 +106,7 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = _claim(experiment)
+    claim = claim_of(experiment)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
@@ -121,9 +122,7 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=NoMechanism()
-        if claim is None
-        else LocalGaussian(claim.clip, claim.noise_multiplier, experiment.privacy.seed),
+        mechanism=mechanism_of(experiment, claim),
     )
 
 
@@ -187,22 +186,6 @@ def _known(key: str, name: str, names: Any) -> None:
     """Refuses a name that its catalogue does not have."""
     if name not in names:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
-
-
-def _claim(experiment: Experiment) -> Claim | None:
-    """The privacy claim, None for the mechanism `none`."""
-    privacy = experiment.privacy
-    if privacy.mechanism == "none":
-        return None
-    assert privacy.epsilon is not None
-    assert privacy.clip is not None
-    assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
 
 
 def _spec(experiment: Experiment) -> ModelSpec:
