@@ -38,7 +38,7 @@
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
-| `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
+| `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; of them those not used |
 | `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
 | `residuals_evicted`, `residuals_discarded` | lost for want of room; after a rejection or a loss |
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
