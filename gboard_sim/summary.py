@@ -8,6 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
+| `parameters_on_wire`, `wire_share` | numbers that an upload carries; their share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -64,7 +65,6 @@ import pyarrow.compute as pc
 from gboard_sim import inequality, purposes, round_times, served
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner_state import Totals
-from gboard_sim.learning.model.spec import flop_per_token
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
@@ -132,12 +132,15 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     verdict, totals = learnt.verdict, learnt.totals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    flop = flop_per_token(made.spec, learnt.tokens)
+    on_wire = made.wire(learnt.tokens).parameters
+    flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
+        "parameters_on_wire": on_wire,
+        "wire_share": on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
@@ -164,6 +167,8 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
 LEARNED = (
     "trainer",
     "model_parameters",
+    "parameters_on_wire",
+    "wire_share",
     "recall_at_1",
     "recall_at_3",
     "recall_at_3_version_0",

@@ -24,7 +24,7 @@ class ChunkSum:
     """The weighted sum of a chunk's updates as the server decodes them.
 
     Attributes:
-        total: Sum over uploads of weight times update, in float64. Shape [P].
+        total: Sum over uploads of weight times what travels of the update, in float64. Shape [C].
         loss: Mean training loss per token.
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
@@ -153,8 +153,8 @@ def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[tuple[Vec
     """Replay attempts' stints from their base versions, as many phones at once as are to be.
 
     Yields:
-        Of each attempt in turn: the update as it leaves the phone (shape [P]), the last stint's
-        mean loss, and the tokens.
+        Of each attempt in turn: what travels of the update, as it leaves the phone (shape [C]), the
+        last stint's mean loss, and the tokens.
     """
     for first in range(0, len(attempts), workshop.phones_together):
         yield from _train_together(workshop, attempts[first : first + workshop.phones_together])
@@ -187,5 +187,6 @@ def _train_together(
                 f"the training of session {attempt.session}, from version {attempt.base}, diverged "
                 "to values that are not finite; lower it, or server.learning_rate"
             )
-        private = workshop.mechanism.privatize(update, attempt.phone, attempt.nth)
+        sent = workshop.wire.shrink(update)
+        private = workshop.mechanism.privatize(sent, attempt.phone, attempt.nth)
         yield private, losses[at], tokens[at]
