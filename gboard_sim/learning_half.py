@@ -28,6 +28,7 @@ from gboard_sim.learning.pool import InlinePool, Pool, ProcessPool
 from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
+from gboard_sim.learning.residuals import Kept, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
@@ -38,6 +39,10 @@ from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
+
+RESIDUALS_KEPT = 1000
+"""Of all phones, without `codec.residuals_kept` (assumed: 2.8 GB of scratch for the model of 1.4
+million parameters)."""
 
 MOST_PER_PROCESSOR = 8
 """Worker processes on one processor (assumed: more only take memory from each other)."""
@@ -161,9 +166,13 @@ def open_learner(
         return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
+    residuals = _residuals(made, directory, state.residuals)
+
     def save(state: LearnerState) -> None:
         Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version)
+        if residuals is not None:
+            residuals.saved(state.residuals)
 
     return FederatedLearner(
         typing=text.typing,
@@ -171,7 +180,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots, optimizer),
+        close=_closing(made, text, snapshots, optimizer, residuals),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -186,7 +195,18 @@ def open_learner(
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
         is_triggered=isinstance(made.schedule, Triggered),
+        residuals=residuals,
     )
+
+
+def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Residuals | None:
+    """What phones keep for error feedback; None without it, or where no update is sent."""
+    codec = made.experiment.codec
+    if not codec.error_feedback or made.experiment.run.arm != "federated":
+        return None
+    folder = directory / "checkpoints" / "residuals"
+    most = codec.residuals_kept or RESIDUALS_KEPT
+    return Residuals(folder, most, codec.after_rejection or "keep", state)
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
@@ -207,14 +227,18 @@ def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText 
 
 
 def _closing(
-    made: World, text: PreparedText, snapshots: Snapshots, optimizer: ServerOptimizer
+    made: World,
+    text: PreparedText,
+    snapshots: Snapshots,
+    optimizer: ServerOptimizer,
+    residuals: Residuals | None,
 ) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, optimizer, made.server_rate(cohort.makes_version), chunks
+            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
         )
     plan = CentralPlan(
         rows="fleet",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from gboard_sim import artefacts, experiment_file, provenance, served, world
 from gboard_sim.checkpoint import Checkpoint
+from gboard_sim.claims import seen_by
 from gboard_sim.errors import (
     CatalogueError,
     CorpusError,
@@ -39,7 +40,7 @@ from gboard_sim.learning_half import (
     replayed,
 )
 from gboard_sim.machine import MachineMeter
-from gboard_sim.privacy.ledger import Ledger, most_payloads
+from gboard_sim.privacy.ledger import Ledger
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner, Sized
 from gboard_sim.runlog import RunDirectory, unused
@@ -290,6 +291,7 @@ def _carry_out(
             parameters=len(parameters),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             totals=learner.state.totals,
+            residuals=learner.state.residuals,
             verdict=verdict,
             pool=pool,
             waited_s=waited_s,
@@ -346,15 +348,13 @@ def _end(
     directory.write_json("fleet.json", fleet_facts(directory, made, end))
     ledger = None
     if made.claim is not None:
-        sessions = directory.table("sessions", ("phone", "left_phone"))
-        versions = directory.table("versions")
-        most = most_payloads(sessions["phone"].to_numpy(), sessions["left_phone"].to_numpy())
+        versions = directory.table("versions", ("version", "uploads"))
         events = tuple(
             event
-            for row in versions.select(["version", "uploads"]).to_pylist()
+            for row in versions.to_pylist()
             if (event := made.mechanism.event(row["version"], row["uploads"])) is not None
         )
-        ledger = Ledger(made.claim, events, most)
+        ledger = Ledger(made.claim, events, seen_by(directory))
         directory.write_json("ledger.json", plain(ledger.document()))
     served.write(directory)
     summary = summarise(directory, made, meter, end, learnt, ledger)

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue
+from gboard_sim.claims import claim_of, mechanism_of
 from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
@@ -33,8 +34,8 @@ from gboard_sim.learning.model.spec import ModelSpec, load_spec
 from gboard_sim.learning.model.trained_parts import TrainedParts, adapted_shapes
 from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
-from gboard_sim.privacy.claim import Claim, local_gaussian_claim
-from gboard_sim.privacy.mechanisms import MECHANISMS, LocalGaussian, NoMechanism
+from gboard_sim.privacy.claim import Claim
+from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule
 
 MINIMUM_SHARE = 0.8
@@ -108,6 +109,7 @@ def build(experiment: Experiment) -> World:
         experiment.codec.name,
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
+        error_feedback=experiment.codec.error_feedback,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -116,7 +118,7 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = _claim(experiment)
+    claim = claim_of(experiment)
     spec = _spec(experiment)
     population = populate(mix, phones, experiment.run.seed)
     return World(
@@ -134,9 +136,7 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=NoMechanism()
-        if claim is None
-        else LocalGaussian(claim.clip, claim.noise_multiplier, experiment.privacy.seed),
+        mechanism=mechanism_of(experiment, claim),
     )
 
 
@@ -202,22 +202,6 @@ def _known(key: str, name: str, names: Any) -> None:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
 
 
-def _claim(experiment: Experiment) -> Claim | None:
-    """The privacy claim, None for the mechanism `none`."""
-    privacy = experiment.privacy
-    if privacy.mechanism == "none":
-        return None
-    assert privacy.epsilon is not None
-    assert privacy.clip is not None
-    assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
-
-
 def _spec(experiment: Experiment) -> ModelSpec:
     """The model's sizes, with what the experiment changes of them."""
     spec = load_spec(experiment.model.name)
@@ -268,11 +252,17 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
 def _codec(experiment: Experiment) -> Codec:
     """How an update becomes bytes."""
     asked = experiment.codec
-    given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
     try:
-        return codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+        made = codecs.build(asked.name, experiment.run.seed, asked.options, lossless=asked.lossless)
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
+    if asked.error_feedback and not codecs.is_biased(made):
+        raise ExperimentError(
+            f"codec.error_feedback = true is not allowed with codec.name = {asked.name!r}: its "
+            "errors average out over phones; allowed: one_bit, top_k, and drive with "
+            "codec.scale = 'least_error'"
+        )
+    return made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

@@ -1,7 +1,7 @@
 """What workers are asked to do: train chunks of uploads, measure an attempt, score messages."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.residuals import Carry, Half, Name, send
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
@@ -28,12 +29,14 @@ class ChunkSum:
         loss: Mean training loss per token.
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
+        residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
     """
 
     total: npt.NDArray[np.float64]
     loss: float
     tokens: int
     losses: tuple[float, ...] = ()
+    residuals: Mapping[Name, Half] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,15 @@ class TrainChunks:
         uploads: Those of one chunk after another.
         weights: What each counts.
         chunk: Uploads in a chunk; the last may have fewer.
+        carries: What each upload has to do with residuals; none without error feedback.
+        residuals: Those that uploads take from before this job. Shape [C] each.
     """
 
     uploads: Sequence[Upload]
     weights: Sequence[float]
     chunk: int
+    carries: Sequence[Carry] = ()
+    residuals: Mapping[Name, Half] = field(default_factory=dict)
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads started."""
@@ -90,18 +97,33 @@ class TrainChunks:
         """The sum of each chunk."""
         trained = train(workshop, self.uploads)
         firsts = range(0, len(self.uploads), self.chunk)
-        return tuple(self._added_up(workshop, first, trained) for first in firsts)
+        held = dict(self.residuals)
+        return tuple(self._added_up(workshop, first, trained, held) for first in firsts)
 
     def _added_up(
-        self, workshop: Workshop, first: int, trained: Iterator[tuple[Vector, float, int]]
+        self,
+        workshop: Workshop,
+        first: int,
+        trained: Iterator[tuple[Vector, float, int]],
+        held: dict[Name, Half],
     ) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
-        for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
+        left: dict[Name, Half] = {}
+        for place in range(*part.indices(len(self.uploads))):
+            upload, weight = self.uploads[place], self.weights[place]
             update, upload_loss, upload_tokens = next(trained)
-            received, size = workshop.codec.transmit(update, upload.phone, upload.nth)
+            name = (upload.phone, upload.nth)
+            if not self.carries:
+                received, size = workshop.codec.transmit(update, *name)
+            else:
+                carry = self.carries[place]
+                taken = None if carry.takes is None else held[carry.takes]
+                received, size, residual = send(workshop.codec, update, taken, name)
+                if carry.leaves:
+                    held[name] = left[name] = residual
             if size != upload.payload_bytes:
                 raise InvariantError(
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
@@ -111,7 +133,7 @@ class TrainChunks:
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses))
+        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses), left)
 
 
 @dataclass(frozen=True, slots=True)

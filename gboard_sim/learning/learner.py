@@ -21,6 +21,7 @@ from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
 from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Adaptive, Mechanism
@@ -66,6 +67,7 @@ class FederatedLearner:
         tells_utility: Whether outcomes say what a utility selector scores phones by.
         adaptive: The schedule, where local work depends on the loss.
         is_triggered: Whether phones look at their update before they send it.
+        residuals: What phones keep for error feedback; None without it.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -96,6 +98,7 @@ class FederatedLearner:
         tells_utility: bool = False,
         adaptive: Adaptive | None = None,
         is_triggered: bool = False,
+        residuals: Residuals | None = None,
     ) -> None:
         answers: set[Answer] = set()
         if is_triggered:
@@ -123,6 +126,7 @@ class FederatedLearner:
         self._checkpoint = checkpoint
         self._held_out = held_out
         self._adaptive = adaptive
+        self._residuals = residuals
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -294,6 +298,7 @@ class FederatedLearner:
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
             memory=memory,
+            residuals=self._residuals.after(version) if self._residuals else None,
         )
         event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
@@ -341,6 +346,8 @@ class FederatedLearner:
             self._settled = version
             if version and self._checkpoint_every and version % self._checkpoint_every == 0:
                 self._checkpoint(replace(state, stopping=self._stopping))
+            if self._residuals is not None:
+                self._residuals.settled(version)
 
     def _reported(self) -> bool:
         """Enter what phones reported after the newest entered version; whether that is all."""
