@@ -30,6 +30,7 @@ from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.residuals import Kept, Residuals
+from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
@@ -112,7 +113,7 @@ def open_workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,
         word_ids=text.word_ids,
-        graphs=find_graphs(made.spec, directory / "graphs"),
+        graphs=find_graphs(made.spec, directory / "graphs", made.parts),
         trainer_name=training.trainer,
         text=text.store if in_memory else scratch / "text",
         snapshots=_snapshots(directory),
@@ -126,6 +127,7 @@ def open_workshop(
         measured=None
         if in_memory or (training.phones_together or 1) > 1
         else MeasuredUpdates(scratch / "measured"),
+        parts=made.parts,
     )
 
 
@@ -154,6 +156,7 @@ def open_learner(
     settings = made.experiment
     snapshots = _snapshots(directory)
     optimizer = made.optimizer if settings.run.arm == "federated" else made.central
+    optimizer = workshop.wire.through(optimizer)
     if checkpoint is None:
         first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
         if (plan := settings.training.pretraining) is not None:
@@ -183,7 +186,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots, residuals),
+        close=_closing(made, text, snapshots, optimizer, residuals),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -233,14 +236,18 @@ def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText 
 
 
 def _closing(
-    made: World, text: PreparedText, snapshots: Snapshots, residuals: Residuals | None
+    made: World,
+    text: PreparedText,
+    snapshots: Snapshots,
+    optimizer: ServerOptimizer,
+    residuals: Residuals | None,
 ) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, made.optimizer, made.server_rate(cohort.makes_version), chunks, residuals
+            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
         )
     plan = CentralPlan(
         rows="fleet",

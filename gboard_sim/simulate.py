@@ -28,7 +28,6 @@ from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.fleet_facts import fleet_facts
 from gboard_sim.journal import Journal
 from gboard_sim.learning.local_only import LocalOnlyLearner
-from gboard_sim.learning.model.spec import flop_per_token, parameter_count
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
 from gboard_sim.learning.trainers.device import settled
@@ -256,6 +255,8 @@ def _carry_out(
             made, text, directory, workshop, pool, journal, checkpoint, teller.tell
         )
         teller.watch_recall(lambda: learner.recall_at_3)
+        sent, whole = workshop.wire.parameters, workshop.wire.whole
+        teller.tell(f"an update has {sent:,} of {whole:,} parameters ({sent / whole:.1%})")
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
@@ -305,7 +306,7 @@ def _run_fleet(
 ) -> FleetEnd:
     """Run the fleet against a learner."""
     settings, schedule = made.experiment, made.schedule
-    parameters = parameter_count(made.spec, tokens)
+    parameters = made.wire(tokens).parameters
     if isinstance(schedule, Sized):
         if made.codec.size == "measured":
             raise ExperimentError(
@@ -320,7 +321,7 @@ def _run_fleet(
         made.codec,
         learner,
         parameters=parameters,
-        flop_per_token=flop_per_token(made.spec, tokens),
+        flop_per_token=made.flop_per_token(tokens),
         seed=settings.run.seed,
         days=settings.run.days,
         versions=settings.run.versions,

@@ -31,6 +31,8 @@ from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
+from gboard_sim.learning.model.trained_parts import TrainedParts, adapted_shapes
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
@@ -51,6 +53,7 @@ class World:
         rules: How rounds go, or how an asynchronous server buffers.
         terms: On which phones take part.
         spec: The model's sizes.
+        parts: What phones train of it.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         optimizer: The server's.
@@ -67,6 +70,7 @@ class World:
     rules: RoundRules | BufferRules
     terms: Terms
     spec: ModelSpec
+    parts: TrainedParts
     schedule: Schedule
     codec: Codec
     optimizer: ServerOptimizer
@@ -75,6 +79,14 @@ class World:
     central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
+
+    def wire(self, tokens: int) -> Wire:
+        """What of an update travels, where the model has that many token ids."""
+        return Wire(self.spec, tokens, self.parts)
+
+    def flop_per_token(self, tokens: int) -> float:
+        """Floating-point operations to train on one token of that many ids."""
+        return self.parts.flop_per_token(self.spec, tokens)
 
 
 def build(experiment: Experiment) -> World:
@@ -107,6 +119,7 @@ def build(experiment: Experiment) -> World:
             "hint: give a number"
         )
     claim = claim_of(experiment)
+    spec = _spec(experiment)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
@@ -114,7 +127,8 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        spec=_spec(experiment),
+        spec=spec,
+        parts=_parts(experiment, spec),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -196,6 +210,19 @@ def _spec(experiment: Experiment) -> ModelSpec:
         width = "output_dense" if spec.output_dense else "projection"
         changes[width] = changes["embedding"]
     return replace(spec, **changes)
+
+
+def _parts(experiment: Experiment, spec: ModelSpec) -> TrainedParts:
+    """What phones train of the model."""
+    training = experiment.training
+    rank = None if training.adapters is None else training.adapters.rank
+    least = min(min(shape) for shape in adapted_shapes(spec).values())
+    if rank is not None and rank >= least:
+        raise ExperimentError(
+            f"training.adapters.rank = {rank} must be below {least}, the width of the narrowest "
+            f"matrix of model {spec.name!r}: adapters of that rank send no less than the matrices"
+        )
+    return TrainedParts(training.word_rows, rank, experiment.run.seed)
 
 
 def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:

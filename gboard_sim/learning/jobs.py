@@ -26,11 +26,11 @@ class ChunkSum:
     """The weighted sum of a chunk's updates as the server decodes them.
 
     Attributes:
-        total: Sum over uploads of weight times update, in float64. Shape [P].
+        total: Sum over uploads of weight times what travels of the update, in float64. Shape [C].
         loss: Mean training loss per token.
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
-        residuals: What the chunk's payloads left that may be taken later. Shape [P] each.
+        residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
     """
 
     total: npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ class TrainChunks:
         weights: What each counts.
         chunk: Uploads in a chunk; the last may have fewer.
         carries: What each upload has to do with residuals; none without error feedback.
-        residuals: Those that uploads take from before this job. Shape [P] each.
+        residuals: Those that uploads take from before this job. Shape [C] each.
     """
 
     uploads: Sequence[Upload]
@@ -170,7 +170,8 @@ class MeasureAttempt:
                 workshop.snapshots.read(max(version, 0))
                 for version in (attempt.base, attempt.base - 1)
             )
-            agreement = float(np.mean(np.sign(update) == np.sign(after - before)))
+            step = workshop.wire.shrink(after - before)
+            agreement = float(np.mean(np.sign(update) == np.sign(step)))
         norm = float(np.linalg.norm(update))
         return Measure(payload_bytes=size, norm=norm, sign_agreement=agreement)
 
@@ -208,8 +209,8 @@ def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
     """Replay attempts' stints from their versions, as many phones at once as are to be.
 
     Yields:
-        Of each attempt in turn: the update as it leaves the phone (shape [P]), the last stint's
-        mean loss, and the tokens.
+        Of each attempt in turn: what travels of the update, as it leaves the phone (shape [C]), the
+        last stint's mean loss, and the tokens.
     """
     for first in range(0, len(attempts), workshop.phones_together):
         yield from _train_together(workshop, attempts[first : first + workshop.phones_together])
@@ -244,5 +245,6 @@ def _train_together(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator
                 f"the training of session {attempt.session}, from version {attempt.base}, diverged "
                 "to values that are not finite; lower it, or server.learning_rate"
             )
-        private = workshop.mechanism.privatize(update, attempt.phone, attempt.nth)
+        sent = workshop.wire.shrink(update)
+        private = workshop.mechanism.privatize(sent, attempt.phone, attempt.nth)
         yield private, losses[at], tokens[at]
