@@ -284,6 +284,7 @@ def _carry_out(
             "version": version,
             "recall_at_3": None if test is None else test.overall.recall_at_3,
             "text": text.corpus.source,
+            "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
         }
         artefacts.write(directory, workshop, parameters, facts)
         learnt = Learnt(

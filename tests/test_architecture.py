@@ -19,7 +19,9 @@ JOINS = {
     "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",
     "world",
 }  # fmt: skip
-PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
+PACKAGES = {
+    "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
+}  # fmt: skip
 MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
     "fleet": ({"fleet"}, {"simpy"}),
     "learning": (
@@ -38,6 +40,7 @@ MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor
     "communication": ({"communication"}, {"pyarrow", "safetensors"}),
     "privacy": ({"privacy"}, {"dp_accounting", "scipy", "cryptography"}),
     "keyboard": ({"keyboard"}, {"onnxruntime", "sentencepiece"}),
+    "keyboard_web": ({"keyboard_web", "keyboard"}, set()),
     "report": ({"report"}, {"matplotlib", "jinja2", "pyarrow"}),
     "bench": (PACKAGES - {"report"}, set()),
 }
