@@ -59,6 +59,9 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
+_PRIVATE = ("local_gaussian", "central_gaussian")
+"""Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
+
 ENTRIES = (
     Entry(
         schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
@@ -66,12 +69,13 @@ ENTRIES = (
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
     ),
-    # Whether and when a phone takes part counts as public (`privacy.claim.LEAVES_PHONE`), and no
-    # schedule here looks at weights; every codec acts on an update that carries its noise already.
+    # Whether and when a phone takes part counts as public (`privacy.claim.PUBLIC`), and no schedule
+    # here looks at weights. Local noise is on an update before any codec; where a server is trusted
+    # it clips again what it decodes, so that a codec may lengthen an update.
     Entry(
         schedules=_PUBLIC,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=("uniform",),
         reason="weights by examples or tokens need each phone's count, which would leave the phone "
         "without noise; set server.weights to uniform",
@@ -79,7 +83,7 @@ ENTRIES = (
     Entry(
         schedules=("adacomm",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="adacomm follows the phones' training loss, which would leave them without noise; "
         "set schedule.name to one that follows from the version",
@@ -87,7 +91,7 @@ ENTRIES = (
     Entry(
         schedules=("norm_triggered",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="whether a phone sends follows from its text, so that its silence would leave it "
         "without noise; set schedule.name to one that follows from the version",
