@@ -37,7 +37,7 @@ from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
-from gboard_sim.records import Cohort
+from gboard_sim.records import Cohort, PrivacyEvent
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
@@ -140,6 +140,7 @@ def open_learner(
     journal: Journal,
     checkpoint: Checkpoint | None,
     tell: Callable[[str], None],
+    enter: Callable[[PrivacyEvent], None],
 ) -> FederatedLearner | LocalOnlyLearner:
     """The learner of the arm that the experiment names, from version 0 or from a checkpoint.
 
@@ -152,6 +153,7 @@ def open_learner(
         journal: Where what crosses the seam is appended.
         checkpoint: Where to go on from.
         tell: Told what is being done before the fleet starts.
+        enter: Told of privacy events before their versions are published.
     """
     settings = made.experiment
     snapshots = _snapshots(directory)
@@ -164,7 +166,8 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        state = LearnerState(0, 0, optimizer.init(first))
+        noise = {} if made.at_server is None else made.at_server.start(len(first))
+        state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
         state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
     size = model_bytes(made, workshop.tokens)
@@ -175,7 +178,7 @@ def open_learner(
     residuals = _residuals(made, directory, state.residuals)
 
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
+        Checkpoint(state.facts(), state.arrays, journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
         if residuals is not None:
             residuals.saved(state.residuals)
@@ -205,6 +208,7 @@ def open_learner(
         if workshop.measured is None
         else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
         residuals=residuals,
+        enter=enter,
     )
 
 
@@ -247,7 +251,12 @@ def _closing(
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
+            cohort,
+            optimizer,
+            made.server_rate(cohort.makes_version),
+            chunks,
+            residuals,
+            made.at_server,
         )
     plan = CentralPlan(
         rows="fleet",

@@ -62,6 +62,9 @@ _PUBLIC = (
 _TRIGGERED = ("norm_triggered", "lazy", "cmfl")
 """Schedules that look at an update before it is sent."""
 
+_PRIVATE = ("local_gaussian", "central_gaussian")
+"""Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
+
 ENTRIES = (
     Entry(
         schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
@@ -69,12 +72,13 @@ ENTRIES = (
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
     ),
-    # Whether and when a phone takes part counts as public (`privacy.claim.LEAVES_PHONE`), and no
-    # schedule here looks at weights; every codec acts on an update that carries its noise already.
+    # Whether and when a phone takes part counts as public (`privacy.claim.PUBLIC`), and no schedule
+    # here looks at weights. Local noise is on an update before any codec; where a server is trusted
+    # it clips again what it decodes, so that a codec may lengthen an update.
     Entry(
         schedules=_PUBLIC,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=("uniform",),
         reason="weights by examples or tokens need each phone's count, which would leave the phone "
         "without noise; set server.weights to uniform",
@@ -82,7 +86,7 @@ ENTRIES = (
     Entry(
         schedules=("adacomm",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="adacomm follows the phones' training loss, which would leave them without noise; "
         "set schedule.name to one that follows from the version",
@@ -90,7 +94,7 @@ ENTRIES = (
     Entry(
         schedules=_TRIGGERED,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="whether a phone sends follows from its text, so that its silence would leave it "
         "without noise; set schedule.name to one that follows from the version",

@@ -18,6 +18,7 @@ from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.protocols import Bound
 from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
@@ -31,6 +32,8 @@ class ChunkSum:
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
         residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
+        within: Uploads that were within the bound before their phone clipped them.
+        refused: Sessions of uploads that the server left out, each with the reason.
     """
 
     total: npt.NDArray[np.float64]
@@ -38,6 +41,8 @@ class ChunkSum:
     tokens: int
     losses: tuple[float, ...] = ()
     residuals: Mapping[Name, Half] = field(default_factory=dict)
+    within: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class TrainChunks:
         chunk: Uploads in a chunk; the last may have fewer.
         carries: What each upload has to do with residuals; none without error feedback.
         residuals: Those that uploads take from before this job. Shape [C] each.
+        bound: What an upload may say at most; None lets it be.
     """
 
     uploads: Sequence[Upload]
@@ -89,6 +95,7 @@ class TrainChunks:
     chunk: int
     carries: Sequence[Carry] = ()
     residuals: Mapping[Name, Half] = field(default_factory=dict)
+    bound: Bound | None = None
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads' stints trained on."""
@@ -113,10 +120,14 @@ class TrainChunks:
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
         left: dict[Name, Half] = {}
+        within, refused = 0, []
         for place in range(*part.indices(len(self.uploads))):
             upload, weight = self.uploads[place], self.weights[place]
             update, upload_loss, upload_tokens = next(trained)
             name = (upload.phone, upload.nth)
+            parameters, short = len(update), False
+            if self.bound is not None:
+                update, short = self.bound.on_phone(update)
             if not self.carries:
                 received, size = workshop.codec.transmit(update, *name)
             else:
@@ -130,11 +141,19 @@ class TrainChunks:
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
                     f"the codec made {size}"
                 )
-            total.add(received, weight)
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses), left)
+            if self.bound is not None:
+                try:
+                    received = self.bound.on_server(received, parameters)
+                except ValueError as error:
+                    refused.append((upload.session, str(error)))
+                    received, short = np.zeros(parameters, np.float32), False
+            total.add(received, weight)
+            within += short
+        mean_loss = loss / max(tokens, 1)
+        return ChunkSum(total.value, mean_loss, tokens, tuple(losses), left, within, tuple(refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,16 @@ from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Adaptive, Mechanism, Triggered
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Ints,
+    Measure,
+    Outcome,
+    PrivacyEvent,
+    Typing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class FederatedLearner:
         pool: Where jobs run.
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
-        mechanism: Its events are entered in the outcomes.
+        mechanism: What runs on the phones; its events are entered in the outcomes.
         validation: A new scoring of the validation set at a version.
         evaluate_every: Versions between evaluations.
         stop_rules: When recall ends the run.
@@ -71,6 +80,7 @@ class FederatedLearner:
         measured: Where workers keep updates that were trained to be measured, and how many at
             most; None where they keep none.
         residuals: What phones keep for error feedback; None without it.
+        enter: Told of every privacy event before the version that it is part of is published.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -103,6 +113,7 @@ class FederatedLearner:
         triggered: Triggered | None = None,
         measured: tuple[MeasuredUpdates, int] | None = None,
         residuals: Residuals | None = None,
+        enter: Callable[[PrivacyEvent], None] = lambda _event: None,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -135,6 +146,7 @@ class FederatedLearner:
         self._measured = measured[0] if measured else None
         self._most_kept = measured[1] if measured else 0
         self._kept: set[int] = set()
+        self._enter = enter
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -288,10 +300,11 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        optimizer, parameters, norm = closing.make(
-            before.optimizer, self._snapshots.read(before.version)
-        )
-        self._snapshots.write(version, parameters)
+        step = closing.make(before, self._snapshots.read(before.version))
+        event = step.event or self._mechanism.event(version, len(cohort.uploads))
+        if event is not None:
+            self._enter(event)
+        self._snapshots.write(version, step.parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
         if self._measured is not None:
@@ -307,7 +320,7 @@ class FederatedLearner:
         self._state = LearnerState(
             version=version,
             oldest_version=cohort.oldest_version,
-            optimizer=optimizer,
+            optimizer=step.optimizer,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
@@ -316,8 +329,8 @@ class FederatedLearner:
             ),
             memory=memory,
             residuals=self._residuals.after(version) if self._residuals else None,
+            mechanism=step.mechanism,
         )
-        event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
             local=local,
@@ -325,7 +338,7 @@ class FederatedLearner:
             utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),
         )
-        self._made[version] = _Made(outcome, self._state, closing, norm)
+        self._made[version] = _Made(outcome, self._state, closing, step.norm)
         if version % self._evaluate_every == 0:
             self._judged.scorings[version] = self._validation(version)
 

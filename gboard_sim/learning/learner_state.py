@@ -1,16 +1,19 @@
 """What a checkpoint keeps of a learner, beside the snapshots of the parameters."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.stopping import StopState
-from gboard_sim.protocols import Memory
+from gboard_sim.protocols import MechanismState, Memory
 
 Arrays = dict[str, npt.NDArray[np.float64]]
+
+_OF_MECHANISM = "mechanism."
+"""What the names of the mechanism's arrays begin with in a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class LearnerState:
         stopping: What the stop rules remember.
         memory: What an adaptive schedule remembers.
         residuals: What phones keep for error feedback; None without it.
+        mechanism: The arrays of the server's privacy mechanism.
     """
 
     version: int
@@ -51,17 +55,29 @@ class LearnerState:
     stopping: StopState = field(default_factory=StopState)
     memory: Memory = ()
     residuals: Kept | None = None
+    mechanism: MechanismState = field(default_factory=dict)
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
-        facts = asdict(self)
-        del facts["optimizer"]
+        facts = asdict(replace(self, optimizer={}, mechanism={}))
+        del facts["optimizer"], facts["mechanism"]
         return json.dumps(facts, sort_keys=True)
 
+    @property
+    def arrays(self) -> Arrays:
+        """The optimiser's and the mechanism's, by different names."""
+        return self.optimizer | {_OF_MECHANISM + k: array for k, array in self.mechanism.items()}
+
     @classmethod
-    def of(cls, facts: str, optimizer: Arrays) -> "LearnerState":
+    def of(cls, facts: str, arrays: Arrays) -> "LearnerState":
         """The state that `facts` and its arrays describe."""
         read = json.loads(facts)
+        mechanism = {
+            name.removeprefix(_OF_MECHANISM): array
+            for name, array in arrays.items()
+            if name.startswith(_OF_MECHANISM)
+        }
+        optimizer = {k: array for k, array in arrays.items() if not k.startswith(_OF_MECHANISM)}
         return cls(
             version=read["version"],
             oldest_version=read["oldest_version"],
@@ -70,4 +86,5 @@ class LearnerState:
             stopping=StopState(**read["stopping"]),
             memory=tuple(read["memory"]),
             residuals=Kept.of(read["residuals"]) if read["residuals"] else None,
+            mechanism=mechanism,
         )
