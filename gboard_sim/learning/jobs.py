@@ -117,11 +117,11 @@ class TrainChunks:
             update, upload_loss, upload_tokens = next(trained)
             name = (upload.phone, upload.nth)
             if not self.carries:
-                received, size = workshop.codec.transmit(update, *name)
+                received, size = workshop.sender(upload).transmit(update, *name)
             else:
                 carry = self.carries[place]
                 taken = None if carry.takes is None else held[carry.takes]
-                received, size, residual = send(workshop.codec, update, taken, name)
+                received, size, residual = send(workshop.sender(upload), update, taken, name)
                 if carry.leaves:
                     held[name] = left[name] = residual
             if size != upload.payload_bytes:
@@ -149,7 +149,8 @@ class MeasureAttempt:
     def work(self, workshop: Workshop) -> Measure:
         """The payload's size and the update's norm, after the mechanism."""
         [(update, _, _)] = train(workshop, [self.attempt])
-        _, size = workshop.codec.transmit(update, self.attempt.phone, self.attempt.nth)
+        sender = workshop.sender(self.attempt)
+        _, size = sender.transmit(update, self.attempt.phone, self.attempt.nth)
         return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
 
 
