@@ -35,6 +35,7 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort, PrivacyEvent
@@ -220,6 +221,25 @@ def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Resi
     folder = directory / "checkpoints" / "residuals"
     most = codec.residuals_kept or RESIDUALS_KEPT
     return Residuals(folder, most, codec.after_rejection or "keep", state)
+
+
+def typed_sizes(made: World, text: PreparedText, workshop: Workshop) -> TypedSizes | None:
+    """What tells how much phones send; None where that does not follow from their text."""
+    if made.parts.word_rows != "typed":
+        return None
+    return TypedSizes(text.store.fleet.token_store(), workshop.wire, made.codec)
+
+
+def numbers_sent(
+    typed: TypedSizes | None, workshop: Workshop, directory: RunDirectory
+) -> float | None:
+    """Numbers in an upload; where text tells, the mean of those used, None where none was."""
+    if typed is None:
+        return workshop.wire.parameters
+    cohorts = directory.table("cohorts", ("task", "stints"))
+    used = cohorts.filter(pc.equal(cohorts["task"], "train"))["stints"].to_pylist()
+    counts = [typed.count([tuple(stint["rows"]) for stint in stints]) for stints in used]
+    return float(np.mean(counts)) if counts else None
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:

@@ -31,13 +31,16 @@ from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
 from gboard_sim.learning.trainers.device import settled
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.verdict import judge
 from gboard_sim.learning_half import (
     model_bytes,
+    numbers_sent,
     open_engine,
     open_learner,
     open_workshop,
     replayed,
+    typed_sizes,
 )
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
@@ -139,6 +142,11 @@ def run_fleet(
     directory = _place(experiment, out)
     with directory.locked(), _fresh(directory), MachineMeter() as meter:
         made = world.build(experiment)
+        if made.parts.word_rows == "typed":
+            raise ExperimentError(
+                "training.word_rows = 'typed' is not allowed in a run of the fleet alone, whose "
+                "phones have no words; set it to all or frozen"
+            )
         _begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary
         typing = plausible_typing(
@@ -153,7 +161,7 @@ def run_fleet(
         seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
         with meter.timing("fleet"):
-            end = _run_fleet(made, size, seam, journal, teller.fleet)
+            end = _run_fleet(made, size, None, seam, journal, teller.fleet)
         journal.join(directory.path)
         finished = _end(directory, made, meter, end, None)
         _clean(directory)
@@ -258,12 +266,14 @@ def _carry_out(
             made, text, directory, workshop, pool, journal, checkpoint, teller.tell, enter
         )
         teller.watch_recall(lambda: learner.recall_at_3)
+        typed = typed_sizes(made, text, workshop)
         sent, whole = workshop.wire.parameters, workshop.wire.whole
-        teller.tell(f"an update has {sent:,} of {whole:,} parameters ({sent / whole:.1%})")
+        most = "" if typed is None else "at most "
+        teller.tell(f"an update has {most}{sent:,} of {whole:,} parameters ({sent / whole:.1%})")
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
-            end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
+            end = _run_fleet(made, workshop.tokens, typed, seam, journal, teller.fleet)
             learner.finish()
             waited_s = learner.waited_s
         teller.tell("judging the last version")
@@ -293,6 +303,7 @@ def _carry_out(
         learnt = Learnt(
             tokens=workshop.tokens,
             parameters=len(parameters),
+            on_wire=numbers_sent(typed, workshop, directory),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             totals=learner.state.totals,
             residuals=learner.state.residuals,
@@ -321,9 +332,14 @@ def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger | Non
 
 
 def _run_fleet(
-    made: World, tokens: int, learner: Learner, journal: Journal, tell: Callable[[float, int], None]
+    made: World,
+    tokens: int,
+    typed: TypedSizes | None,
+    learner: Learner,
+    journal: Journal,
+    tell: Callable[[float, int], None],
 ) -> FleetEnd:
-    """Run the fleet against a learner."""
+    """Run the fleet against a learner; `typed` tells sizes that follow from the phones' text."""
     settings, schedule = made.experiment, made.schedule
     versions, reason = settings.run.versions, "versions"
     lasts = None if made.claim is None else made.claim.bounds.versions
@@ -336,6 +352,11 @@ def _run_fleet(
                 f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
                 f"codec {made.codec.name!r} does not have; set codec to one of fixed size"
             )
+        if typed is not None:
+            raise ExperimentError(
+                f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
+                "training.word_rows = 'typed' leaves to each phone's text; set it to all or frozen"
+            )
         schedule = schedule.sized(made.codec.payload_bytes(parameters))
     return simulate(
         made.population,
@@ -344,6 +365,7 @@ def _run_fleet(
         made.codec,
         learner,
         parameters=parameters,
+        sizes=None if typed is None or made.codec.size == "measured" else typed.payload_bytes,
         flop_per_token=made.flop_per_token(tokens),
         seed=settings.run.seed,
         days=settings.run.days,

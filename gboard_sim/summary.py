@@ -8,7 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
-| `parameters_on_wire`, `wire_share` | numbers that an upload carries; their share of all |
+| `parameters_on_wire`, `wire_share` | numbers in a used upload, in the mean; share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -87,6 +87,7 @@ class Learnt:
     Attributes:
         tokens: Token ids V.
         parameters: Number of parameters.
+        on_wire: Numbers that an upload carries, the mean of those used; None where none was.
         parameters_sha256: Digest of the last version.
         totals: What was trained for it.
         residuals: What phones kept for error feedback at the end; None without it.
@@ -97,6 +98,7 @@ class Learnt:
 
     tokens: int
     parameters: int
+    on_wire: float | None
     parameters_sha256: str
     totals: Totals
     residuals: Kept | None
@@ -138,15 +140,14 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     verdict, totals, kept = learnt.verdict, learnt.totals, learnt.residuals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    on_wire = made.wire(learnt.tokens).parameters
     flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
-        "parameters_on_wire": on_wire,
-        "wire_share": on_wire / learnt.parameters,
+        "parameters_on_wire": learnt.on_wire,
+        "wire_share": learnt.on_wire and learnt.on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,

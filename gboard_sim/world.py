@@ -112,6 +112,7 @@ def build(experiment: Experiment) -> World:
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
         error_feedback=experiment.codec.error_feedback,
+        word_rows=experiment.training.word_rows,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones

@@ -10,8 +10,8 @@ GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
     "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
     "experiment_sweep", "experiment_text", "experiment_training", "experiment_values",
-    "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
-    "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
+    "halves", "inequality", "journal", "machine", "progress", "protocols", "provenance",
+    "purposes", "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
     "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {

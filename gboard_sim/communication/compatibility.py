@@ -106,6 +106,14 @@ ERROR_FEEDBACK = ("none",)
 """Mechanisms with which phones may keep residuals: under a claim, what earlier text left out of
 their payloads would leave them later, in a sum that nobody clipped nor added noise to."""
 
+TYPED_ROWS = ("none",)
+"""Mechanisms with which phones may send the rows of words that they typed, and no others."""
+
+TYPED_ROWS_REASON = (
+    "which rows a phone sends tells which words it typed, and so does their number, without noise; "
+    "set training.word_rows to all or frozen"
+)
+
 
 def table() -> tuple[Cell, ...]:
     """Every combination that has an entry, by mechanism, schedule and codec."""
@@ -119,7 +127,13 @@ def table() -> tuple[Cell, ...]:
 
 
 def check(
-    schedule: str, codec: str, mechanism: str, *, weights: str, error_feedback: bool = False
+    schedule: str,
+    codec: str,
+    mechanism: str,
+    *,
+    weights: str,
+    error_feedback: bool = False,
+    word_rows: str = "all",
 ) -> None:
     """Lets a combination pass that composes.
 
@@ -129,6 +143,7 @@ def check(
         mechanism: Name of the mechanism.
         weights: What an upload counts for: `examples`, `tokens` or `uniform`.
         error_feedback: Whether phones keep what the codec left out.
+        word_rows: The rows of words that phones send: `all`, `typed` or `frozen` for none.
 
     Raises:
         IncompatibleError: It does not compose; the message gives the reason.
@@ -147,6 +162,10 @@ def check(
                     f"{asked} and error feedback cannot compose: a residual carries what earlier "
                     "text left out of a payload into a later one, outside the clip that the claim "
                     "counts on; set codec.error_feedback to false"
+                )
+            if word_rows == "typed" and mechanism not in TYPED_ROWS:
+                raise IncompatibleError(
+                    f"{asked} and word_rows 'typed' cannot compose: {TYPED_ROWS_REASON}"
                 )
             return
     raise IncompatibleError(

@@ -34,6 +34,7 @@ from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Codec, Learner, Schedule, Triggered
 from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
+from gboard_sim.uploads import Sizes
 
 _STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit
 
@@ -104,6 +105,7 @@ def simulate(
     learner: Learner,
     *,
     parameters: int,
+    sizes: Sizes | None = None,
     flop_per_token: float,
     seed: int,
     days: float,
@@ -129,6 +131,7 @@ def simulate(
         codec: How large an update is.
         learner: The learning half, or a `FakeLearner`.
         parameters: Numbers in an update.
+        sizes: How large each attempt's update is, where that follows from its text.
         flop_per_token: Floating-point operations to train on one token.
         seed: Keys everything random.
         days: Simulated days; see `StopRules`.
@@ -153,7 +156,8 @@ def simulate(
     terms = terms or Terms()
     stop = StopRules(days, versions, budgets, evaluate_every, versions_reason)
     first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
-    payload_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else 1
+    known = codec.size == "fixed" and sizes is None
+    payload_bytes = codec.payload_bytes(parameters) if known else 1
     check(
         population,
         typing,
@@ -218,6 +222,7 @@ def simulate(
         next_window=calendar.next_available if terms.pauses else None,
         learner=learner,
         codec=codec,
+        sizes=sizes,
         accounts=accounts,
         admission=admitted,
         allowance=spending,

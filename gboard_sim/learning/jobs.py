@@ -129,11 +129,11 @@ class TrainChunks:
             if self.bound is not None:
                 update, short = self.bound.on_phone(update)
             if not self.carries:
-                received, size = workshop.codec.transmit(update, *name)
+                received, size = workshop.sender(upload).transmit(update, *name)
             else:
                 carry = self.carries[place]
                 taken = None if carry.takes is None else held[carry.takes]
-                received, size, residual = send(workshop.codec, update, taken, name)
+                received, size, residual = send(workshop.sender(upload), update, taken, name)
                 if carry.leaves:
                     held[name] = left[name] = residual
             if size != upload.payload_bytes:
@@ -176,6 +176,7 @@ class MeasureAttempt:
         return frozenset(stint.version for stint in self.attempt.stints) | compared
 
     def work(self, workshop: Workshop) -> Measure:
+<<<<<<< HEAD
         """The payload's size, and the update's norm and signs, after the mechanism."""
         attempt = self.attempt
         [trained] = train(workshop, [attempt])
@@ -193,6 +194,13 @@ class MeasureAttempt:
             agreement = float(np.mean(np.sign(update) == np.sign(step)))
         norm = float(np.linalg.norm(update))
         return Measure(payload_bytes=size, norm=norm, sign_agreement=agreement)
+=======
+        """The payload's size and the update's norm, after the mechanism."""
+        [(update, _, _)] = train(workshop, [self.attempt])
+        sender = workshop.sender(self.attempt)
+        _, size = sender.transmit(update, self.attempt.phone, self.attempt.nth)
+        return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
+>>>>>>> smaller
 
 
 @dataclass(frozen=True, slots=True)
