@@ -176,14 +176,13 @@ class MeasureAttempt:
         return frozenset(stint.version for stint in self.attempt.stints) | compared
 
     def work(self, workshop: Workshop) -> Measure:
-<<<<<<< HEAD
         """The payload's size, and the update's norm and signs, after the mechanism."""
         attempt = self.attempt
         [trained] = train(workshop, [attempt])
         if self.keeps and workshop.measured is not None:
             workshop.measured.write(attempt.session, trained)
         update = trained[0]
-        _, size = workshop.codec.transmit(update, attempt.phone, attempt.nth)
+        _, size = workshop.sender(attempt).transmit(update, attempt.phone, attempt.nth)
         agreement = None
         if self.compares:
             after, before = (
@@ -194,13 +193,6 @@ class MeasureAttempt:
             agreement = float(np.mean(np.sign(update) == np.sign(step)))
         norm = float(np.linalg.norm(update))
         return Measure(payload_bytes=size, norm=norm, sign_agreement=agreement)
-=======
-        """The payload's size and the update's norm, after the mechanism."""
-        [(update, _, _)] = train(workshop, [self.attempt])
-        sender = workshop.sender(self.attempt)
-        _, size = sender.transmit(update, self.attempt.phone, self.attempt.nth)
-        return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
->>>>>>> smaller
 
 
 @dataclass(frozen=True, slots=True)

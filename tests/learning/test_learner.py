@@ -105,13 +105,8 @@ class Toy:
         self.pool = pool(
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
-<<<<<<< HEAD
                 phones_together=1, measured=None,
-                scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
-=======
-                phones_together=1,
                 scorer=ToyScorer(), sender=lambda _: Fp32(), mechanism=mechanism, seed=1,
->>>>>>> smaller
                 spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )
         )  # fmt: skip
