@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.communication.downlink import PublishedChain
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment, Run
 from gboard_sim.fleet.recorded_learner import RecordedLearner
@@ -157,16 +158,16 @@ def open_learner(
         snapshots.write(0, first)
         state = LearnerState(0, 0, optimizer.init(first))
     else:
-        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
-    size = model_bytes(made, workshop.tokens)
+        state = LearnerState.of(checkpoint.learner, checkpoint.arrays)
+    size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
     if settings.run.arm == "local-only":
-        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
+        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool, chain)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     residuals = _residuals(made, directory, state.residuals)
 
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
+        Checkpoint(state.facts(), state.arrays(), journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version)
         if residuals is not None:
             residuals.saved(state.residuals)
@@ -193,6 +194,7 @@ def open_learner(
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
         is_triggered=isinstance(made.schedule, Triggered),
         residuals=residuals,
+        downlink=chain,
     )
 
 
@@ -259,3 +261,18 @@ def _snapshots(directory: RunDirectory) -> Snapshots:
 def model_bytes(made: World, tokens: int) -> int:
     """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
     return Fp32().payload_bytes(parameter_count(made.spec, tokens))
+
+
+def published_chain(made: World, tokens: int) -> PublishedChain | None:
+    """What phones download where the downlink goes through a codec.
+
+    In the other arms it costs the same, and loses nothing: no phone there trains for the server.
+    """
+    if made.downlink is None:
+        return None
+    return PublishedChain(
+        made.downlink,
+        model_bytes=model_bytes(made, tokens),
+        parameters=parameter_count(made.spec, tokens),
+        lossy=made.experiment.run.arm == "federated",
+    )

@@ -32,6 +32,7 @@ class SessionDesk:
         *,
         flop_per_token: float,
         timeout_s: float,
+        keeps_versions: bool,
     ) -> None:
         self._population = population
         self._phones = phones
@@ -39,6 +40,7 @@ class SessionDesk:
         self._learner = learner
         self._flop_per_token = flop_per_token
         self._timeout_s = timeout_s
+        self._keeps_versions = keeps_versions
 
     def ask(
         self,
@@ -70,7 +72,9 @@ class SessionDesk:
         base = np.where(downloads, version, phones.base[phone]).astype(np.int64)
         trains = ~phones.complete[phone] | judges
         wanted = np.zeros(len(phone), dtype=np.int64)
-        held = np.full(int(downloads.sum()), -1, dtype=np.int64)
+        held = phones.holds[phone[downloads]].astype(np.int64)
+        if not self._keeps_versions:
+            held[:] = -1
         wanted[downloads] = self._learner.download_bytes(held, version)
         uploads = payload_bytes is not None
         if sends is None:

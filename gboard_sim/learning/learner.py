@@ -24,7 +24,7 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Adaptive, Mechanism
+from gboard_sim.protocols import Adaptive, Downlink, Mechanism
 from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
 
 
@@ -68,6 +68,7 @@ class FederatedLearner:
         adaptive: The schedule, where local work depends on the loss.
         is_triggered: Whether phones look at their update before they send it.
         residuals: What phones keep for error feedback; None without it.
+        downlink: What phones download; None for the whole model as it is.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -99,6 +100,7 @@ class FederatedLearner:
         adaptive: Adaptive | None = None,
         is_triggered: bool = False,
         residuals: Residuals | None = None,
+        downlink: Downlink | None = None,
     ) -> None:
         answers: set[Answer] = set()
         if is_triggered:
@@ -127,6 +129,7 @@ class FederatedLearner:
         self._held_out = held_out
         self._adaptive = adaptive
         self._residuals = residuals
+        self._downlink = downlink
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -154,7 +157,12 @@ class FederatedLearner:
         return self._typing
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
-        """A phone that does not hold the wanted version downloads the whole model. Shape [n]."""
+        """A phone that does not hold the wanted version downloads the whole model. Shape [n].
+
+        Or the way to it from the version that it holds, where the downlink has one.
+        """
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
@@ -278,9 +286,13 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        optimizer, parameters, norm = closing.make(
-            before.optimizer, self._snapshots.read(before.version)
-        )
+        published = self._snapshots.read(before.version)
+        own = published if before.master is None else before.master
+        optimizer, parameters, norm = closing.make(before.optimizer, own)
+        master = None
+        if self._downlink is not None:
+            master = parameters
+            parameters = self._downlink.publish(published, master, version)
         self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
@@ -291,6 +303,7 @@ class FederatedLearner:
             version=version,
             oldest_version=cohort.oldest_version,
             optimizer=optimizer,
+            master=master,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,

@@ -1,7 +1,9 @@
 """What a checkpoint keeps of a learner, beside the snapshots of the parameters."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +11,12 @@ import numpy.typing as npt
 from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.stopping import StopState
 from gboard_sim.protocols import Memory
+from gboard_sim.records import Vector
 
 Arrays = dict[str, npt.NDArray[np.float64]]
+
+MASTER = "downlink/master"
+"""The master among the arrays: no optimiser has one of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class LearnerState:
         stopping: What the stop rules remember.
         memory: What an adaptive schedule remembers.
         residuals: What phones keep for error feedback; None without it.
+        master: The server's own parameters; None where they are what is published. Shape [P].
     """
 
     version: int
@@ -51,21 +58,28 @@ class LearnerState:
     stopping: StopState = field(default_factory=StopState)
     memory: Memory = ()
     residuals: Kept | None = None
+    master: Vector | None = None
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
         facts = asdict(self)
-        del facts["optimizer"]
+        del facts["optimizer"], facts["master"]
         return json.dumps(facts, sort_keys=True)
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays, by name."""
+        return self.optimizer if self.master is None else {**self.optimizer, MASTER: self.master}
+
     @classmethod
-    def of(cls, facts: str, optimizer: Arrays) -> "LearnerState":
+    def of(cls, facts: str, arrays: Mapping[str, npt.NDArray[Any]]) -> "LearnerState":
         """The state that `facts` and its arrays describe."""
         read = json.loads(facts)
+        optimizer = {name: array for name, array in arrays.items() if name != MASTER}
         return cls(
             version=read["version"],
             oldest_version=read["oldest_version"],
             optimizer=optimizer,
+            master=arrays.get(MASTER),
             totals=Totals(**read["totals"]),
             stopping=StopState(**read["stopping"]),
             memory=tuple(read["memory"]),
