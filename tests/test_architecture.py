@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "experiment_fleet",
     "experiment_network", "experiment_sweep", "experiment_text",
-    "experiment_training", "experiment_values", "inequality", "journal", "machine",
+    "experiment_training", "experiment_values", "halves", "inequality", "journal", "machine",
     "progress", "protocols", "provenance", "purposes", "records", "rotation", "round_times",
     "runlog", "seeds", "served", "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
@@ -46,6 +46,7 @@ HEAVY = {
 }  # fmt: skip
 GROUND_HEAVY = {
     "checkpoint": {"safetensors"},
+    "halves": {"pyarrow"},
     "journal": {"pyarrow"},
     "runlog": {"pyarrow"},
     "served": {"pyarrow"},
