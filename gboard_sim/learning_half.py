@@ -22,6 +22,7 @@ from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_gr
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
+from gboard_sim.learning.measured import MOST_BYTES, MeasuredUpdates
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import parameter_count
@@ -30,6 +31,7 @@ from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.residuals import Kept, Residuals
+from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
@@ -38,6 +40,7 @@ from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
+from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
 
 RESIDUALS_KEPT = 1000
@@ -111,7 +114,7 @@ def open_workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,
         word_ids=text.word_ids,
-        graphs=find_graphs(made.spec, directory / "graphs"),
+        graphs=find_graphs(made.spec, directory / "graphs", made.parts),
         trainer_name=training.trainer,
         text=text.store if in_memory else scratch / "text",
         snapshots=_snapshots(directory),
@@ -121,6 +124,11 @@ def open_workshop(
         device="cuda" if training.device == "cuda" else "cpu",
         precision=training.precision,
         phones_together=training.phones_together or 1,
+        # Phones that train side by side may not come to the same bits as one alone.
+        measured=None
+        if in_memory or (training.phones_together or 1) > 1
+        else MeasuredUpdates(scratch / "measured"),
+        parts=made.parts,
     )
 
 
@@ -149,6 +157,7 @@ def open_learner(
     settings = made.experiment
     snapshots = _snapshots(directory)
     optimizer = made.optimizer if settings.run.arm == "federated" else made.central
+    optimizer = workshop.wire.through(optimizer)
     if checkpoint is None:
         first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
         if (plan := settings.training.pretraining) is not None:
@@ -168,7 +177,7 @@ def open_learner(
 
     def save(state: LearnerState) -> None:
         Checkpoint(state.facts(), state.arrays(), journal.flush()).save(directory)
-        snapshots.forget_before(state.oldest_version)
+        snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
         if residuals is not None:
             residuals.saved(state.residuals)
 
@@ -178,7 +187,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots, residuals),
+        close=_closing(made, text, snapshots, optimizer, residuals),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -192,7 +201,10 @@ def open_learner(
         held_out=_held_out(made, text, journal),
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
-        is_triggered=isinstance(made.schedule, Triggered),
+        triggered=made.schedule if isinstance(made.schedule, Triggered) else None,
+        measured=None
+        if workshop.measured is None
+        else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
         residuals=residuals,
         downlink=chain,
     )
@@ -226,14 +238,18 @@ def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText 
 
 
 def _closing(
-    made: World, text: PreparedText, snapshots: Snapshots, residuals: Residuals | None
+    made: World,
+    text: PreparedText,
+    snapshots: Snapshots,
+    optimizer: ServerOptimizer,
+    residuals: Residuals | None,
 ) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, made.optimizer, made.server_rate(cohort.makes_version), chunks, residuals
+            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
         )
     plan = CentralPlan(
         rows="fleet",
@@ -259,8 +275,13 @@ def _snapshots(directory: RunDirectory) -> Snapshots:
 
 
 def model_bytes(made: World, tokens: int) -> int:
-    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
-    return Fp32().payload_bytes(parameter_count(made.spec, tokens))
+    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is.
+
+    Where phones compare their signs with the last step's, those come with it: a bit a parameter.
+    """
+    parameters, schedule = parameter_count(made.spec, tokens), made.schedule
+    compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
+    return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)
 
 
 def published_chain(made: World, tokens: int) -> PublishedChain | None:
@@ -270,9 +291,11 @@ def published_chain(made: World, tokens: int) -> PublishedChain | None:
     """
     if made.downlink is None:
         return None
+    wire = made.wire(tokens)
     return PublishedChain(
         made.downlink,
         model_bytes=model_bytes(made, tokens),
-        parameters=parameter_count(made.spec, tokens),
+        parameters=wire.parameters,
+        wire=wire,
         lossy=made.experiment.run.arm == "federated",
     )

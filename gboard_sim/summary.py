@@ -8,6 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
+| `parameters_on_wire`, `wire_share` | numbers that an upload carries; their share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -38,7 +39,7 @@
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
-| `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
+| `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
 | `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
 | `residuals_evicted`, `residuals_discarded` | lost for want of room; after a rejection or a loss |
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
@@ -66,7 +67,6 @@ import pyarrow.compute as pc
 from gboard_sim import inequality, purposes, round_times, served
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner_state import Totals
-from gboard_sim.learning.model.spec import flop_per_token
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.verdict import Verdict
@@ -137,12 +137,15 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     verdict, totals, kept = learnt.verdict, learnt.totals, learnt.residuals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    flop = flop_per_token(made.spec, learnt.tokens)
+    on_wire = made.wire(learnt.tokens).parameters
+    flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
+        "parameters_on_wire": on_wire,
+        "wire_share": on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
@@ -172,6 +175,8 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
 LEARNED = (
     "trainer",
     "model_parameters",
+    "parameters_on_wire",
+    "wire_share",
     "recall_at_1",
     "recall_at_3",
     "recall_at_3_version_0",

@@ -105,6 +105,15 @@ def test_other_arms_cost_the_same_and_the_fleet_alone_is_priced_so_too(tmp_path)
     assert fleet.summary["downlink_bytes"] < whole.summary["downlink_bytes"]
 
 
+def test_what_phones_do_not_train_is_in_no_difference(tmp_path):
+    run = gboard_sim.run(load("training.word_rows=frozen"), out=tmp_path / "run")
+    sent = run.summary["parameters_on_wire"]
+    link = 16 + 8 * -(-sent // 4096) + sent
+    assert sent < run.summary["model_parameters"]
+    sizes = set(run.table("sessions")["download_bytes"].to_pylist())
+    assert sizes & {n * link for n in range(1, 8)}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -13,6 +13,7 @@ differences of h + 1, ..., v one after the other, or the whole published model w
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,18 @@ _SERVER = 0
 """In the place of a phone: the chain draws from a seed of its own."""
 
 
+class Wire(Protocol):
+    """What of a difference travels: of what phones do not train, nothing does."""
+
+    def shrink(self, vector: Vector, /) -> Vector:
+        """What travels of a difference. Shape [P] to shape [C]."""
+        ...
+
+    def moved(self, parameters: Vector, step: Vector) -> Vector:
+        """Parameters after a step that travelled. Shape [P] and [C] to shape [P]."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedChain:
     """The versions that phones can hold, and what they pay for them; see `protocols.Downlink`.
@@ -39,13 +52,15 @@ class PublishedChain:
     Attributes:
         codec: What the differences go through, of fixed size.
         model_bytes: Bytes of a whole model.
-        parameters: Numbers in it.
+        parameters: Numbers in a difference C.
+        wire: What of a difference travels.
         lossy: Whether what is published differs from the master: not where no phone trains from it.
     """
 
     codec: Codec
     model_bytes: int
     parameters: int
+    wire: Wire
     lossy: bool = True
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
@@ -65,9 +80,9 @@ class PublishedChain:
         """
         if not self.lossy:
             return master
-        difference, _ = self.codec.transmit(master - published, _SERVER, version)
-        made: Vector = published + difference
-        return made
+        difference = self.wire.shrink(master - published)
+        step, _ = self.codec.transmit(difference, _SERVER, version)
+        return self.wire.moved(published, step)
 
 
 def refuse_unstable(codec: Codec) -> None:

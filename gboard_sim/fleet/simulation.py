@@ -208,6 +208,7 @@ def simulate(
         learner,
         flop_per_token=flop_per_token,
         timeout_s=terms.session_timeout_s,
+        rebases=schedule.rebases,
         keeps_versions=keeps_versions,
     )
     flights = FlightDesk(

@@ -98,7 +98,7 @@ class Averaging:
 
     Args:
         cohort: The cohort.
-        optimizer: The server optimiser that takes the mean update.
+        optimizer: The server optimiser that takes the mean of what travelled (`Wire.through`).
         learning_rate: The server's.
         chunks: Chunks that one job trains.
         residuals: What phones keep for error feedback; None without it.
@@ -204,7 +204,7 @@ class Averaging:
         }
 
     def take_mean(self) -> npt.NDArray[np.float64]:
-        """The weighted mean update, once: its memory is the caller's. Shape [P]."""
+        """The weighted mean of what travelled, once: its memory is the caller's. Shape [C]."""
         assert self._total is not None
         mean = self._total / sum(self.cohort.weights)
         self._total = None

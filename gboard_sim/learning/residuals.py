@@ -15,6 +15,7 @@ An attempt that the server did not use is never trained, so no residual can come
 phone has then is that of before (`keep`), as though the attempt had not been: the phone learns that
 its payload was not used and takes back what it added. Or it throws that away (`discard`), if any of
 its payload was sent; a session that ended before its upload began took nothing and changes nothing.
+A schedule that looks at an update before it is sent looks at it without the residual.
 """
 
 from collections import OrderedDict

@@ -7,6 +7,17 @@ from gboard_sim.communication import codecs
 from gboard_sim.communication.downlink import PublishedChain, refuse_unstable
 
 SIZE = 4096
+
+
+class Everything:
+    def shrink(self, vector):
+        return vector
+
+    def moved(self, parameters, step):
+        return parameters + step
+
+
+ALL = Everything()
 SETTINGS = [
     ("fp16", {}), ("k_level", {"bits": 8}), ("k_level", {"bits": 4, "rotate": True}),
     ("k_level", {"bits": 2}), ("drive", {}), ("drive", {"scale": "least_error"}), ("one_bit", {}),
@@ -20,7 +31,7 @@ UNSTABLE = [
 
 def walk(codec, versions: int):
     """A master that takes steps like normal numbers, and what is published of it."""
-    chain = PublishedChain(codec, 4 * SIZE, SIZE)
+    chain = PublishedChain(codec, 4 * SIZE, SIZE, ALL)
     draw = np.random.default_rng(3)
     master = published = draw.normal(size=SIZE).astype(np.float32)
     for version in range(1, versions + 1):
@@ -75,11 +86,11 @@ def test_so_is_what_wanders_without_end(name, options, message):
 
 
 def test_a_phone_pays_each_difference_or_the_whole_model_where_that_is_less():
-    chain = PublishedChain(codecs.build("fp16", 5, {}), 16 + 4 * 100, 100)
+    chain = PublishedChain(codecs.build("fp16", 5, {}), 16 + 4 * 100, 100, ALL)
     held = np.array([7, 6, 5, 4, 0, -1, 8])
     whole, one = 416, 16 + 200
     assert chain.download_bytes(held, 7).tolist() == [0, one, whole, whole, whole, whole, whole]
-    bits = PublishedChain(codecs.build("one_bit", 5, {"block": 100}), 416, 100)
+    bits = PublishedChain(codecs.build("one_bit", 5, {"block": 100}), 416, 100, ALL)
     one = 16 + 4 + 13
     paid = bits.download_bytes(held, 7).tolist()
     assert paid == [0, one, 2 * one, 3 * one, 7 * one, whole, whole]
@@ -87,7 +98,10 @@ def test_a_phone_pays_each_difference_or_the_whole_model_where_that_is_less():
 
 def test_where_nobody_trains_for_the_server_it_costs_the_same_and_loses_nothing():
     codec = codecs.build("one_bit", 5, {})
-    plain, lossy = PublishedChain(codec, 400, 100, lossy=False), PublishedChain(codec, 400, 100)
+    plain, lossy = (
+        PublishedChain(codec, 400, 100, ALL, lossy=False),
+        PublishedChain(codec, 400, 100, ALL),
+    )
     master = np.arange(100, dtype=np.float32)
     assert plain.publish(np.zeros(100, np.float32), master, 1) is master
     held = np.arange(-1, 9)
