@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gboard_sim.experiment_communication import Codec, Schedule
+from gboard_sim.experiment_communication import Codec, Downlink, Schedule
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
 from gboard_sim.experiment_privacy import AT_SERVER, Privacy
@@ -136,6 +136,7 @@ class Experiment(Table):
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     codec: Codec = Codec()
+    downlink: Downlink = Downlink()
     privacy: Privacy = Privacy()
     sweep: Sweep = {}
 

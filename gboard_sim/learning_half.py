@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.communication.downlink import PublishedChain
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment, Run
 from gboard_sim.fleet.recorded_learner import RecordedLearner
@@ -167,19 +168,19 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        noise = {} if made.at_server is None else made.at_server.start(len(first))
+        noise = {} if made.at_server is None else made.at_server.start(workshop.wire.parameters)
         state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
-        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
-    size = model_bytes(made, workshop.tokens)
+        state = LearnerState.of(checkpoint.learner, checkpoint.arrays)
+    size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
     if settings.run.arm == "local-only":
-        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
+        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool, chain)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     residuals = _residuals(made, directory, state.residuals)
 
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.arrays, journal.flush()).save(directory)
+        Checkpoint(state.facts(), state.arrays(), journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
         if residuals is not None:
             residuals.saved(state.residuals)
@@ -210,6 +211,7 @@ def open_learner(
         else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
         residuals=residuals,
         enter=enter,
+        downlink=chain,
     )
 
 
@@ -309,3 +311,20 @@ def model_bytes(made: World, tokens: int) -> int:
     parameters, schedule = parameter_count(made.spec, tokens), made.schedule
     compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
     return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)
+
+
+def published_chain(made: World, tokens: int) -> PublishedChain | None:
+    """What phones download where the downlink goes through a codec.
+
+    In the other arms it costs the same, and loses nothing: no phone there trains for the server.
+    """
+    if made.downlink is None:
+        return None
+    wire = made.wire(tokens)
+    return PublishedChain(
+        made.downlink,
+        model_bytes=model_bytes(made, tokens),
+        parameters=wire.parameters,
+        wire=wire,
+        lossy=made.experiment.run.arm == "federated",
+    )

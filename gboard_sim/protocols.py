@@ -82,6 +82,18 @@ class Learner(Protocol):
         ...
 
 
+class Downlink(Protocol):
+    """What phones download where it is not the whole model, just as the server has it."""
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def publish(self, published: Vector, master: Vector, version: int) -> Vector:
+        """What phones hold of a version, given what they hold of the one before. Shape [P] each."""
+        ...
+
+
 class Schedule(Protocol):
     """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`)."""
 

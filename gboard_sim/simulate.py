@@ -39,6 +39,7 @@ from gboard_sim.learning_half import (
     open_engine,
     open_learner,
     open_workshop,
+    published_chain,
     replayed,
     typed_sizes,
 )
@@ -156,7 +157,8 @@ def run_fleet(
             mean_rows=experiment.text.messages_per_user,
             cache_rows=experiment.text.cache_rows,
         )
-        learner = FakeLearner(typing, model_bytes(made, size))
+        chain = published_chain(made, size)
+        learner = FakeLearner(typing, model_bytes(made, size), downlink=chain)
         journal = Journal(directory / "journal", spills=True)
         seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
@@ -377,6 +379,7 @@ def _run_fleet(
         terms=made.terms,
         windows=made.windows,
         weights=settings.server.weights,
+        keeps_versions=made.downlink is not None,
         log=journal.sessions,
         log_installed=journal.installed,
         progress=tell,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, get_args
 
-from gboard_sim import catalogue
+from gboard_sim import catalogue, seeds
 from gboard_sim.claims import at_server, claim_of, on_phones
-from gboard_sim.communication import codecs, compatibility, schedules
+from gboard_sim.communication import codecs, compatibility, downlink, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.errors import ExperimentError
@@ -56,6 +56,7 @@ class World:
         parts: What phones train of it.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
+        downlink: How a version becomes bytes; None where phones download whole models.
         optimizer: The server's.
         server_rate: The server's learning rate for the step that makes a version.
         central: The optimiser of the arm `central`.
@@ -74,6 +75,7 @@ class World:
     parts: TrainedParts
     schedule: Schedule
     codec: Codec
+    downlink: Codec | None
     optimizer: ServerOptimizer
     server_rate: Callable[[int], float]
     central: ServerOptimizer
@@ -102,6 +104,7 @@ def build(experiment: Experiment) -> World:
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, codecs.CODECS)
+    _known("downlink.name", experiment.downlink.name, codecs.CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
     server, central = experiment.server, experiment.central
     if (pretraining := experiment.training.pretraining) is not None:
@@ -134,6 +137,7 @@ def build(experiment: Experiment) -> World:
         parts=_parts(experiment, spec),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
+        downlink=_downlink(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
         server_rate=_rate(server.learning_rate, server.decay).at,
         central=_optimizer("central", central.optimizer, central.options),
@@ -267,6 +271,18 @@ def _codec(experiment: Experiment) -> Codec:
             "codec.scale = 'least_error'"
         )
     return made
+
+
+def _downlink(experiment: Experiment) -> Codec | None:
+    """How a version becomes bytes."""
+    asked = experiment.downlink
+    seed = int(seeds.bits(experiment.run.seed, "downlink"))
+    try:
+        made = codecs.build(asked.name, seed, asked.options)
+        downlink.refuse_unstable(made)
+    except ValueError as error:
+        raise ExperimentError(f"[downlink] {error}") from error
+    return None if asked.name == downlink.WHOLE else made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
     "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
-    "experiment_sweep", "experiment_text", "experiment_training", "experiment_values",
-    "halves", "inequality", "journal", "machine", "progress", "protocols", "provenance",
-    "purposes", "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
+    "experiment_sweep", "experiment_text", "experiment_training", "experiment_values", "halves",
+    "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
+    "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
     "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
@@ -52,6 +52,7 @@ HEAVY = {
 }  # fmt: skip
 GROUND_HEAVY = {
     "checkpoint": {"safetensors"},
+    "halves": {"pyarrow"},
     "journal": {"pyarrow"},
     "runlog": {"pyarrow"},
     "served": {"pyarrow"},

@@ -47,7 +47,7 @@ class FlightDesk:
         trigger: Decides who sends, where a phone looks at its update first; None where all send.
         weights: What an upload's weight is.
         configured: Told of phones that are configured, and when: to check that they may be.
-        landed: Told of sessions that are over: phones, versions, whether each was downloaded.
+        landed: Told of the phones of sessions that are over.
 
     Attributes:
         bases: How many sessions that are not settled work from each version.
@@ -73,7 +73,7 @@ class FlightDesk:
         trigger: Triggered | None,
         weights: Weights,
         configured: Callable[[Ints, Floats], None],
-        landed: Callable[[Ints, Ints, Flags], None],
+        landed: Callable[[Ints], None],
     ) -> None:
         self.bases: Counter[int] = Counter()
         self._env = env
@@ -287,7 +287,9 @@ class FlightDesk:
     def _land(self, flight: Flight, rows: Ints, batch: Batch, *, checked_in: bool) -> None:
         """The last of some sessions; those of a flight are logged when all are settled."""
         flight.open[rows] = False
-        self._landed(batch.phone, batch.base, batch.priced.downloaded)
+        got, version = batch.phone[batch.priced.downloaded], batch.base[batch.priced.downloaded]
+        self._phones.holds[got] = np.maximum(self._phones.holds[got], version)
+        self._landed(batch.phone)
         self.bases -= Counter(flight.opened.base[rows].tolist())
         if not flight.open.any():
             columns = self._desk.columns(

@@ -115,6 +115,7 @@ def simulate(
     evaluate_every: int = 1,
     lookahead: int = 8,
     weights: Weights = "examples",
+    keeps_versions: bool = False,
     terms: Terms | None = None,
     windows: WindowSource | None = None,
     stretch_s: float = _STRETCH_S,
@@ -141,6 +142,8 @@ def simulate(
         evaluate_every: Versions between those at which the learner may ask to stop.
         lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
         weights: What an upload's weight is.
+        keeps_versions: Whether a phone keeps the version that it downloaded last, and is priced
+            the way from there to the next.
         terms: On which phones take part; None takes the defaults.
         windows: Where eligible windows come from; None makes them from the phones' habits.
         stretch_s: Seconds of check-ins worked through together. Never changes a bit.
@@ -193,15 +196,6 @@ def simulate(
     env = simpy.Environment()
     conditions = Conditions(population, seed)
     shared = terms.capacity.shared
-    desk = SessionDesk(
-        population,
-        phones,
-        work,
-        learner,
-        flop_per_token=flop_per_token,
-        timeout_s=terms.session_timeout_s,
-        rebases=schedule.rebases,
-    )
     sync = None
     if terms.sync is not None:
         sync = ContinuousSync(
@@ -213,6 +207,16 @@ def simulate(
             allowance=spending,
             log=log_installed,
         )
+    desk = SessionDesk(
+        population,
+        phones,
+        work,
+        learner,
+        flop_per_token=flop_per_token,
+        timeout_s=terms.session_timeout_s,
+        rebases=schedule.rebases,
+        keeps_versions=keeps_versions,
+    )
     flights = FlightDesk(
         env=env,
         phones=phones,
@@ -233,7 +237,7 @@ def simulate(
         configured=lambda phone, at_s: invariants.selected(
             phone, at_s, *calendar.next_available(phone, at_s)
         ),
-        landed=sync.landed if sync else lambda _phone, _version, _downloaded: None,
+        landed=sync.landed if sync else lambda _phone: None,
     )
     check_ins = CheckIns(
         phones=phones,

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError, InvariantError
+from gboard_sim.halves import Halves
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.measured import Trained
-from gboard_sim.learning.residuals import Carry, Half, Name, send
+from gboard_sim.learning.residuals import Carry, Name, send
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
@@ -40,7 +41,7 @@ class ChunkSum:
     loss: float
     tokens: int
     losses: tuple[float, ...] = ()
-    residuals: Mapping[Name, Half] = field(default_factory=dict)
+    residuals: Mapping[Name, Halves] = field(default_factory=dict)
     within: int = 0
     refused: tuple[tuple[int, str], ...] = ()
 
@@ -94,7 +95,7 @@ class TrainChunks:
     weights: Sequence[float]
     chunk: int
     carries: Sequence[Carry] = ()
-    residuals: Mapping[Name, Half] = field(default_factory=dict)
+    residuals: Mapping[Name, Halves] = field(default_factory=dict)
     bound: Bound | None = None
 
     def versions(self) -> frozenset[int]:
@@ -113,13 +114,13 @@ class TrainChunks:
         workshop: Workshop,
         first: int,
         trained: Iterator[Trained],
-        held: dict[Name, Half],
+        held: dict[Name, Halves],
     ) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
-        left: dict[Name, Half] = {}
+        left: dict[Name, Halves] = {}
         within, refused = 0, []
         for place in range(*part.indices(len(self.uploads))):
             upload, weight = self.uploads[place], self.weights[place]

@@ -25,7 +25,7 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Adaptive, Mechanism, Triggered
+from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
 from gboard_sim.records import (
     Answer,
     Attempt,
@@ -81,6 +81,7 @@ class FederatedLearner:
             most; None where they keep none.
         residuals: What phones keep for error feedback; None without it.
         enter: Told of every privacy event before the version that it is part of is published.
+        downlink: What phones download; None for the whole model as it is.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -114,6 +115,7 @@ class FederatedLearner:
         measured: tuple[MeasuredUpdates, int] | None = None,
         residuals: Residuals | None = None,
         enter: Callable[[PrivacyEvent], None] = lambda _event: None,
+        downlink: Downlink | None = None,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -142,6 +144,7 @@ class FederatedLearner:
         self._held_out = held_out
         self._adaptive = adaptive
         self._residuals = residuals
+        self._downlink = downlink
         self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measured = measured[0] if measured else None
         self._most_kept = measured[1] if measured else 0
@@ -174,7 +177,12 @@ class FederatedLearner:
         return self._typing
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
-        """A phone that does not hold the wanted version downloads the whole model. Shape [n]."""
+        """A phone that does not hold the wanted version downloads the whole model. Shape [n].
+
+        Or the way to it from the version that it holds, where the downlink has one.
+        """
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
@@ -300,11 +308,16 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        step = closing.make(before, self._snapshots.read(before.version))
+        published = self._snapshots.read(before.version)
+        step = closing.make(before, published if before.master is None else before.master)
         event = step.event or self._mechanism.event(version, len(cohort.uploads))
         if event is not None:
             self._enter(event)
-        self._snapshots.write(version, step.parameters)
+        parameters, master = step.parameters, None
+        if self._downlink is not None:
+            master = parameters
+            parameters = self._downlink.publish(published, master, version)
+        self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
         if self._measured is not None:
@@ -321,6 +334,7 @@ class FederatedLearner:
             version=version,
             oldest_version=cohort.oldest_version,
             optimizer=step.optimizer,
+            master=master,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,

@@ -83,6 +83,14 @@ class Wire:
             compact[part.at] = values
         return compact
 
+    def moved(self, parameters: Vector, step: Vector) -> Vector:
+        """Parameters after a step that travelled. Shape [P] and [C] to shape [P]."""
+        if self.everything:
+            made: Vector = parameters + step
+            return made
+        before = self.shrink(parameters)
+        return self._grown(parameters, before, before + step)
+
     def numbers(self, words: int) -> int:
         """Numbers that `pick` leaves of a compact vector for so many words."""
         rows = sum(part.tensor.size for part in self._parts if part.tensor.name in WORD_ROWS)

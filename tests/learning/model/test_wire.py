@@ -100,6 +100,23 @@ def test_an_optimizer_moves_nothing_but_what_travels(name, optimizer):
             assert (before != after).all()
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_a_step_that_travels_moves_parameters_by_it_and_nothing_else(name):
+    parts = PARTS[name]
+    wire = Wire(SPEC, VOCABULARY, parts)
+    step = vector(7, wire.parameters)
+    before, after = whole(2), wire.moved(whole(2), step)
+    np.testing.assert_allclose(wire.shrink(after - before), step, rtol=1e-4, atol=1e-5)
+    bases = parts.bases(SPEC)
+    for tensor in layout(SPEC, VOCABULARY):
+        moved = (after - before)[tensor.slice].reshape(tensor.shape)
+        if parts.word_rows == "frozen" and tensor.name in WORD_ROWS:
+            assert not moved.any()
+        elif tensor.name in bases:
+            basis = bases[tensor.name]
+            np.testing.assert_allclose(moved, basis @ (basis.T @ moved), atol=1e-5)
+
+
 def test_the_mean_of_what_travels_is_what_travels_of_the_mean():
     """With one P for all, FedAvg of adapters is exact (Sun et al. 2024)."""
     wire = Wire(SPEC, VOCABULARY, PARTS["both"])
