@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gboard_sim.cli_bench import bench_app
+<<<<<<< HEAD
 from gboard_sim.cli_epsilon import epsilon
+=======
+from gboard_sim.cli_keyboard import export
+>>>>>>> keyboard
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -43,7 +47,11 @@ trace_app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.add_typer(bench_app, name="bench")
 app.command()(sweep)
+<<<<<<< HEAD
 app.command()(epsilon)
+=======
+app.command()(export)
+>>>>>>> keyboard
 
 
 class TraceForm(StrEnum):

@@ -6,6 +6,7 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── CatalogueError       an entry of devices/ or models/ that is missing or malformed
 ├── CorpusError          text that cannot be used: the file, the line and the reason
 ├── TraceError           a trace of phones that cannot be replayed: the file, the row, the phone
+├── ArtefactError        a folder of exported files that is damaged, foreign, or not right
 ├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
 ├── WebPageError         a keyboard page that cannot be made: its model, or onnxruntime-web
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
@@ -42,8 +43,13 @@ class RunDirectoryError(GboardSimError):
     """A run directory that is missing, foreign, damaged, or cannot be written."""
 
 
+<<<<<<< HEAD
 class WebPageError(GboardSimError):
     """A keyboard page that cannot be made, because of its model or of onnxruntime-web."""
+=======
+class ArtefactError(GboardSimError):
+    """A folder of exported files that is damaged, foreign, or does not do what torch does."""
+>>>>>>> keyboard
 
 
 class IncompatibleError(GboardSimError):
