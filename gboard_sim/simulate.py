@@ -281,7 +281,9 @@ def _carry_out(
             "seed": experiment.run.seed,
             "version": version,
             "recall_at_3": None if test is None else test.overall.recall_at_3,
+            "recall_words": None if test is None else test.overall.positions,
             "text": text.corpus.source,
+            "text_licence": experiment.text.known_licence,
             "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
         }
         artefacts.write(directory, workshop, parameters, facts)

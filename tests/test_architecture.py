@@ -62,6 +62,7 @@ BENCH_HEAVY = {  # what is timed by itself; the rest of bench trains through the
 PEERS = ROOT / "bench" / "peers"  # programs of other environments: nothing of ours, nothing shared
 JOIN_HEAVY = {
     "artefacts": {"safetensors"},
+    "export": {"safetensors"},
     "fleet_facts": {"pyarrow"},
     "learning_half": {"pyarrow"},
     "simulate": {"pyarrow"},
@@ -122,7 +123,15 @@ def test_modules_above_and_below_the_packages_keep_their_floor(path):
             assert ours(name) in PACKAGES - {"bench", "report"} | GROUND | JOINS | {""}
             assert top not in HEAVY - JOIN_HEAVY.get(stem, set()), f"{path} imports {name}"
         else:
-            faces = {"__init__", "__main__", "cli", "cli_bench", "cli_sweep", "screen"}
+            faces = {
+                "__init__",
+                "__main__",
+                "cli",
+                "cli_bench",
+                "cli_keyboard",
+                "cli_sweep",
+                "screen",
+            }
             assert stem in faces, f"{stem} has no floor"
 
 
