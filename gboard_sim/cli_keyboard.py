@@ -17,14 +17,23 @@ def export(
         typer.Option(help="Store predict.onnx's weights in fewer bits."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default RUN/export-<weights>.")] = None,
+    web: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a web page that runs it, too.")
+    ] = None,
+    onnxruntime_web: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For --web: the unpacked npm package; else npm is asked."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, alone.")] = False,
 ) -> None:
     """Write a run's model for a keyboard: ONNX files, tokenizer, loader, manifest; each checked."""
     from gboard_sim import export as join
+    from gboard_sim.keyboard_web.page import write_page
 
     with screen(quiet=True):
         tell = partial(print, file=sys.stderr, flush=True)
         found = join.export(run, precision=quantize or "float32", out=out, tell=tell)
+        page = None if web is None else write_page(found.folder, web, runtime=onnxruntime_web)
         manifest = found.manifest
         if as_json:
             print_json(manifest)
@@ -38,3 +47,5 @@ def export(
             f"{manifest['recall_at_3_float32']:.4f} (float32), {manifest['recall_words']:,} words"
         )
         print(f"\n{found.folder}")
+        if page is not None:
+            print(page)

@@ -7,8 +7,8 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── CorpusError          text that cannot be used: the file, the line and the reason
 ├── TraceError           a trace of phones that cannot be replayed: the file, the row, the phone
 ├── ArtefactError        a folder of exported files that is damaged, foreign, or not right
-├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
 ├── WebPageError         a keyboard page that cannot be made: its model, or onnxruntime-web
+├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
 └── TimingChangedError   a re-learned run whose answers would change the recorded timing
 InvariantError           a promise of the simulator that did not hold: please report it
@@ -43,13 +43,12 @@ class RunDirectoryError(GboardSimError):
     """A run directory that is missing, foreign, damaged, or cannot be written."""
 
 
-<<<<<<< HEAD
-class WebPageError(GboardSimError):
-    """A keyboard page that cannot be made, because of its model or of onnxruntime-web."""
-=======
 class ArtefactError(GboardSimError):
     """A folder of exported files that is damaged, foreign, or does not do what torch does."""
->>>>>>> keyboard
+
+
+class WebPageError(GboardSimError):
+    """A keyboard page that cannot be made, because of its model or of onnxruntime-web."""
 
 
 class IncompatibleError(GboardSimError):

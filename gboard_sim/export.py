@@ -198,7 +198,7 @@ def _parameters(directory: RunDirectory, workshop: Workshop) -> Vector:
 def _origin(directory: RunDirectory) -> dict[str, Any]:
     """Where the model came from, and the privacy that its run can claim."""
     manifest = directory.read_json("artefacts/manifest.json")
-    names = ("experiment", "seed", "version", "text", "text_licence")
+    names = ("experiment", "seed", "version", "text", "text_licence", "training")
     origin = {name: manifest.get(name) for name in names}
     if (directory / "ledger.json").is_file():
         ledger = directory.read_json("ledger.json")

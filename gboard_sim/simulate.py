@@ -300,11 +300,8 @@ def _carry_out(
             "recall_at_3": None if test is None else test.overall.recall_at_3,
             "recall_words": None if test is None else test.overall.positions,
             "text": text.corpus.source,
-<<<<<<< HEAD
-            "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
-=======
             "text_licence": experiment.text.known_licence,
->>>>>>> keyboard
+            "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
         }
         artefacts.write(directory, workshop, parameters, facts)
         learnt = Learnt(

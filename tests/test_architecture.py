@@ -19,7 +19,9 @@ JOINS = {
     "registry", "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point",
     "sweep_table", "world",
 }  # fmt: skip
-FACES = {"__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_sweep", "screen"}
+FACES = {
+    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep", "screen",
+}  # fmt: skip
 PACKAGES = {
     "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
 }  # fmt: skip
@@ -66,11 +68,8 @@ BENCH_HEAVY = {  # what is timed by itself; the rest of bench trains through the
 PEERS = ROOT / "bench" / "peers"  # programs of other environments: nothing of ours, nothing shared
 JOIN_HEAVY = {
     "artefacts": {"safetensors"},
-<<<<<<< HEAD
     "claims": {"pyarrow"},
-=======
     "export": {"safetensors"},
->>>>>>> keyboard
     "fleet_facts": {"pyarrow"},
     "learning_half": {"pyarrow"},
     "simulate": {"pyarrow"},
@@ -132,20 +131,7 @@ def test_modules_above_and_below_the_packages_keep_their_floor(path):
             assert ours(name) in PACKAGES - {"bench", "report"} | GROUND | JOINS | {""}
             assert top not in HEAVY - JOIN_HEAVY.get(stem, set()), f"{path} imports {name}"
         else:
-<<<<<<< HEAD
             assert stem in FACES, f"{stem} has no floor"
-=======
-            faces = {
-                "__init__",
-                "__main__",
-                "cli",
-                "cli_bench",
-                "cli_keyboard",
-                "cli_sweep",
-                "screen",
-            }
-            assert stem in faces, f"{stem} has no floor"
->>>>>>> keyboard
 
 
 @pytest.mark.parametrize("folder", ["devices", "models"])

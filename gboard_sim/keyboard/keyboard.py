@@ -116,8 +116,8 @@ class Keyboard:
             ArtefactError: A file is missing, damaged, or not the one that the manifest names.
         """
         folder = Path(folder)
-        manifest = _manifest(folder)
-        content = {name: _content(folder, name, manifest["files"]) for name in FILES}
+        manifest = read_manifest(folder)
+        content = {name: read_file(folder, name, manifest["files"]) for name in FILES}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         pieces = sentencepiece.SentencePieceProcessor()
@@ -258,7 +258,7 @@ class Keyboard:
 _HINT = "hint: write the folder again with gboard-sim export"
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
+def read_manifest(folder: Path) -> Mapping[str, Any]:
     """The manifest of a folder.
 
     Raises:
@@ -282,7 +282,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     return dict(found)
 
 
-def _content(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
+def read_file(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
     """A file of the folder, if it is the one that the manifest names.
 
     Raises:
