@@ -2,22 +2,55 @@
 
 import pyarrow.compute as pc
 
+from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
+from gboard_sim.experiment_privacy import AT_SERVER
 from gboard_sim.privacy.bounds import Bounds, seen_in
+from gboard_sim.privacy.central_claim import central_claim
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
-from gboard_sim.protocols import Mechanism
+from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
+from gboard_sim.privacy.mechanisms.independent import Independent
+from gboard_sim.privacy.mechanisms.server_sums import ServerSums
+from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
+from gboard_sim.protocols import Mechanism, ServerMechanism
 from gboard_sim.runlog import RunDirectory
+
+BIT_NOISE_SHARE = 1.0 / 20.0
+"""Of the denominator, the standard deviation of the noise on the sum of the bits: Andrew et al.
+(NeurIPS 2021), section 3.1."""
+
+LENGTHENS = {"fp32": 1e-6, "fp16": 1e-3}
+"""By which share at most a codec lengthens an update, where that is known: rounding, doubled."""
 
 
 def claim_of(experiment: Experiment) -> Claim | None:
-    """The privacy claim, None for the mechanism `none`."""
+    """The privacy claim, None for the mechanism `none`.
+
+    Raises:
+        ExperimentError: The claim cannot be made with these bounds.
+    """
     privacy = experiment.privacy
     if privacy.mechanism == "none":
         return None
-    assert privacy.epsilon is not None
     assert privacy.clip is not None
+    if privacy.mechanism in AT_SERVER:
+        try:
+            return central_claim(
+                noise=_noise(experiment),
+                bounds=_bounds(experiment),
+                delta=privacy.delta,
+                clip=privacy.clip,
+                denominator=_denominator(experiment),
+                epsilon=privacy.epsilon,
+                noise_multiplier=privacy.noise_multiplier,
+                adaptive=_adaptive(experiment),
+                extrapolated=_extrapolated(experiment),
+            )
+        except ValueError as error:
+            raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
+    assert privacy.epsilon is not None
     assert privacy.max_uploads is not None
     return local_gaussian_claim(
         epsilon=privacy.epsilon,
@@ -27,13 +60,39 @@ def claim_of(experiment: Experiment) -> Claim | None:
     )
 
 
-def mechanism_of(experiment: Experiment, claim: Claim | None) -> Mechanism:
-    """What makes an update private on the phone."""
+def on_phones(experiment: Experiment, claim: Claim | None) -> Mechanism:
+    """What makes an update private on the phone; what a trusted server does comes after."""
     privacy = experiment.privacy
-    if claim is None:
+    if claim is None or privacy.mechanism in AT_SERVER:
         return NoMechanism()
     assert privacy.clip is not None
     return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
+
+
+def at_server(experiment: Experiment, claim: Claim | None) -> ServerMechanism | None:
+    """What makes sums private at the server; None where it is not trusted or nothing is claimed.
+
+    Raises:
+        ExperimentError: The noise is none that such a server can add.
+    """
+    privacy = experiment.privacy
+    if claim is None or privacy.mechanism not in AT_SERVER:
+        return None
+    assert privacy.clip is not None
+    denominator = _denominator(experiment)
+    try:
+        return ServerSums(
+            noise=_noise(experiment),
+            noise_multiplier=claim.noise_multiplier,
+            clip=privacy.clip,
+            denominator=denominator,
+            seed=privacy.seed,
+            adaptive=_adaptive(experiment),
+            noise_share=denominator / (privacy.noise_cohort or denominator),
+            lengthens=LENGTHENS.get(experiment.codec.name),
+        )
+    except ValueError as error:
+        raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
 
 
 def seen_by(directory: RunDirectory) -> Bounds:
@@ -48,3 +107,40 @@ def seen_by(directory: RunDirectory) -> Bounds:
         used_version=used["makes_version"].to_numpy(),
         versions=directory.table("versions", ("version",)).num_rows,
     )
+
+
+def _bounds(experiment: Experiment) -> Bounds:
+    """What selection enforces where a server sums."""
+    return Bounds(
+        participations=experiment.protocol.max_participations,
+        separation=experiment.protocol.separation_versions,
+        versions=experiment.run.versions,
+    )
+
+
+def _noise(experiment: Experiment) -> SumNoise:
+    """What the noise of one version has to do with that of others."""
+    return Independent()
+
+
+def _denominator(experiment: Experiment) -> float:
+    return experiment.privacy.denominator or float(experiment.protocol.goal)
+
+
+def _adaptive(experiment: Experiment) -> AdaptiveClip | None:
+    """How the clip follows."""
+    asked = experiment.privacy.adaptive_clip
+    if asked is None:
+        return None
+    uploads = experiment.privacy.noise_cohort or _denominator(experiment)
+    bit_noise = asked.bit_noise or BIT_NOISE_SHARE * uploads
+    return AdaptiveClip(asked.quantile, asked.learning_rate, bit_noise, asked.versions)
+
+
+def _extrapolated(experiment: Experiment) -> str | None:
+    """Which fleet the noise is that of, where it is a larger one."""
+    cohort, phones = experiment.privacy.noise_cohort, experiment.fleet.phones
+    if cohort is None or phones == "all":
+        return None
+    population = round(phones * cohort / _denominator(experiment))
+    return f"extrapolated: population {population}, cohort {cohort}"

@@ -36,9 +36,10 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
-from gboard_sim.records import Cohort
+from gboard_sim.records import Cohort, PrivacyEvent
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
@@ -141,6 +142,7 @@ def open_learner(
     journal: Journal,
     checkpoint: Checkpoint | None,
     tell: Callable[[str], None],
+    enter: Callable[[PrivacyEvent], None],
 ) -> FederatedLearner | LocalOnlyLearner:
     """The learner of the arm that the experiment names, from version 0 or from a checkpoint.
 
@@ -153,6 +155,7 @@ def open_learner(
         journal: Where what crosses the seam is appended.
         checkpoint: Where to go on from.
         tell: Told what is being done before the fleet starts.
+        enter: Told of privacy events before their versions are published.
     """
     settings = made.experiment
     snapshots = _snapshots(directory)
@@ -165,7 +168,8 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        state = LearnerState(0, 0, optimizer.init(first))
+        noise = {} if made.at_server is None else made.at_server.start(workshop.wire.parameters)
+        state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
         state = LearnerState.of(checkpoint.learner, checkpoint.arrays)
     size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
@@ -206,6 +210,7 @@ def open_learner(
         if workshop.measured is None
         else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
         residuals=residuals,
+        enter=enter,
         downlink=chain,
     )
 
@@ -218,6 +223,25 @@ def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Resi
     folder = directory / "checkpoints" / "residuals"
     most = codec.residuals_kept or RESIDUALS_KEPT
     return Residuals(folder, most, codec.after_rejection or "keep", state)
+
+
+def typed_sizes(made: World, text: PreparedText, workshop: Workshop) -> TypedSizes | None:
+    """What tells how much phones send; None where that does not follow from their text."""
+    if made.parts.word_rows != "typed":
+        return None
+    return TypedSizes(text.store.fleet.token_store(), workshop.wire, made.codec)
+
+
+def numbers_sent(
+    typed: TypedSizes | None, workshop: Workshop, directory: RunDirectory
+) -> float | None:
+    """Numbers in an upload; where text tells, the mean of those used, None where none was."""
+    if typed is None:
+        return workshop.wire.parameters
+    cohorts = directory.table("cohorts", ("task", "stints"))
+    used = cohorts.filter(pc.equal(cohorts["task"], "train"))["stints"].to_pylist()
+    counts = [typed.count([tuple(stint["rows"]) for stint in stints]) for stints in used]
+    return float(np.mean(counts)) if counts else None
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
@@ -249,7 +273,12 @@ def _closing(
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
+            cohort,
+            optimizer,
+            made.server_rate(cohort.makes_version),
+            chunks,
+            residuals,
+            made.at_server,
         )
     plan = CentralPlan(
         rows="fleet",

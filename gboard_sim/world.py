@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue, seeds
-from gboard_sim.claims import claim_of, mechanism_of
+from gboard_sim.claims import at_server, claim_of, on_phones
 from gboard_sim.communication import codecs, compatibility, downlink, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
@@ -36,7 +36,7 @@ from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Mechanism, Schedule
+from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
 
 MINIMUM_SHARE = 0.8
 """Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
@@ -62,7 +62,8 @@ class World:
         central: The optimiser of the arm `central`.
         central_rate: Its learning rate for the version that is made.
         claim: What is promised about privacy, None where nothing is.
-        mechanism: What makes updates private.
+        mechanism: What makes an update private on the phone.
+        at_server: What makes sums private at the server; None where it is not trusted.
     """
 
     experiment: Experiment
@@ -81,6 +82,7 @@ class World:
     central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
+    at_server: ServerMechanism | None
 
     def wire(self, tokens: int) -> Wire:
         """What of an update travels, where the model has that many token ids."""
@@ -113,6 +115,7 @@ def build(experiment: Experiment) -> World:
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
         error_feedback=experiment.codec.error_feedback,
+        word_rows=experiment.training.word_rows,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -140,7 +143,8 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=mechanism_of(experiment, claim),
+        mechanism=on_phones(experiment, claim),
+        at_server=at_server(experiment, claim),
     )
 
 

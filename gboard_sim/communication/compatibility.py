@@ -62,6 +62,9 @@ _PUBLIC = (
 _TRIGGERED = ("norm_triggered", "lazy", "cmfl")
 """Schedules that look at an update before it is sent."""
 
+_PRIVATE = ("local_gaussian", "central_gaussian")
+"""Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
+
 ENTRIES = (
     Entry(
         schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
@@ -69,12 +72,13 @@ ENTRIES = (
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
     ),
-    # Whether and when a phone takes part counts as public (`privacy.claim.LEAVES_PHONE`), and no
-    # schedule here looks at weights; every codec acts on an update that carries its noise already.
+    # Whether and when a phone takes part counts as public (`privacy.claim.PUBLIC`), and no schedule
+    # here looks at weights. Local noise is on an update before any codec; where a server is trusted
+    # it clips again what it decodes, so that a codec may lengthen an update.
     Entry(
         schedules=_PUBLIC,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=("uniform",),
         reason="weights by examples or tokens need each phone's count, which would leave the phone "
         "without noise; set server.weights to uniform",
@@ -82,7 +86,7 @@ ENTRIES = (
     Entry(
         schedules=("adacomm",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="adacomm follows the phones' training loss, which would leave them without noise; "
         "set schedule.name to one that follows from the version",
@@ -90,7 +94,7 @@ ENTRIES = (
     Entry(
         schedules=_TRIGGERED,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_PRIVATE,
         weights=(),
         reason="whether a phone sends follows from its text, so that its silence would leave it "
         "without noise; set schedule.name to one that follows from the version",
@@ -101,6 +105,14 @@ ENTRIES = (
 ERROR_FEEDBACK = ("none",)
 """Mechanisms with which phones may keep residuals: under a claim, what earlier text left out of
 their payloads would leave them later, in a sum that nobody clipped nor added noise to."""
+
+TYPED_ROWS = ("none",)
+"""Mechanisms with which phones may send the rows of words that they typed, and no others."""
+
+TYPED_ROWS_REASON = (
+    "which rows a phone sends tells which words it typed, and so does their number, without noise; "
+    "set training.word_rows to all or frozen"
+)
 
 
 def table() -> tuple[Cell, ...]:
@@ -115,7 +127,13 @@ def table() -> tuple[Cell, ...]:
 
 
 def check(
-    schedule: str, codec: str, mechanism: str, *, weights: str, error_feedback: bool = False
+    schedule: str,
+    codec: str,
+    mechanism: str,
+    *,
+    weights: str,
+    error_feedback: bool = False,
+    word_rows: str = "all",
 ) -> None:
     """Lets a combination pass that composes.
 
@@ -125,6 +143,7 @@ def check(
         mechanism: Name of the mechanism.
         weights: What an upload counts for: `examples`, `tokens` or `uniform`.
         error_feedback: Whether phones keep what the codec left out.
+        word_rows: The rows of words that phones send: `all`, `typed` or `frozen` for none.
 
     Raises:
         IncompatibleError: It does not compose; the message gives the reason.
@@ -143,6 +162,10 @@ def check(
                     f"{asked} and error feedback cannot compose: a residual carries what earlier "
                     "text left out of a payload into a later one, outside the clip that the claim "
                     "counts on; set codec.error_feedback to false"
+                )
+            if word_rows == "typed" and mechanism not in TYPED_ROWS:
+                raise IncompatibleError(
+                    f"{asked} and word_rows 'typed' cannot compose: {TYPED_ROWS_REASON}"
                 )
             return
     raise IncompatibleError(

@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from gboard_sim.errors import WebPageError
-from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
+from gboard_sim.keyboard.keyboard import read_file, read_manifest
 from gboard_sim.keyboard_web import onnxruntime_web
 from gboard_sim.runlog import RunDirectory
 
@@ -20,7 +19,7 @@ def write_page(artefacts: Path, out: Path, *, runtime: Path | None = None) -> Pa
     """Write the page into a folder that any file server can serve.
 
     Args:
-        artefacts: The folder `artefacts` of a run directory.
+        artefacts: A folder that `gboard-sim export` wrote, or `artefacts` of a run directory.
         out: The folder to write: new, or empty.
         runtime: The unpacked npm package onnxruntime-web; without one, npm is asked.
 
@@ -28,8 +27,9 @@ def write_page(artefacts: Path, out: Path, *, runtime: Path | None = None) -> Pa
         The file `index.html`.
 
     Raises:
-        WebPageError: The artefacts are damaged or of a kind that the page cannot read, or
-            onnxruntime-web is not to be had.
+        ArtefactError: The artefacts are damaged.
+        WebPageError: They are of a kind that the page cannot read, or onnxruntime-web is not to
+            be had.
         RunDirectoryError: The folder holds something, or cannot be written.
     """
     model = _model(artefacts)
@@ -62,60 +62,26 @@ def _model(artefacts: Path) -> dict[str, bytes]:
     """The files of the model that the page reads.
 
     Raises:
-        WebPageError: One is missing or not the one that the manifest describes, or the tokenizer
-            is not a list of whole words.
+        ArtefactError: One is missing, or not the one that the manifest names.
+        WebPageError: They are of a kind that the page cannot read.
     """
-    manifest = _manifest(artefacts / "manifest.json")
-    files = {name: _checked(artefacts / name, manifest) for name in (*_MODEL, "tokenizer.model")}
-    tokenizer = Tokenizer(files.pop("tokenizer.model"))
-    if not tokenizer.whole_words:
+    manifest = read_manifest(artefacts)
+    path = artefacts / "manifest.json"
+    if manifest.get("tokenizer") != "word":
         raise WebPageError(
-            f"{artefacts / 'tokenizer.model'}: its pieces are parts of words; allowed: "
-            "text.tokenizer = 'word', whose list the page can read; hint: the other kinds run "
-            "wherever sentencepiece does"
+            f"{path}: tokenizer = {manifest.get('tokenizer')!r}; allowed: 'word', whose list a "
+            "page can read; hint: words of several pieces need sentencepiece, which is not for "
+            "browsers"
         )
-    words = files["words.txt"].decode().split()
-    if words != [tokenizer.piece(token) for token in range(BEGIN + 1, tokenizer.size)]:
+    if manifest.get("weights") != "float32":
         raise WebPageError(
-            f"{artefacts / 'words.txt'}: not the words of tokenizer.model in its order; hint: the "
-            "two files are of different runs"
+            f"{path}: weights = {manifest.get('weights')!r}; allowed: 'float32', because the page "
+            "writes what it has learned over them; hint: export without --quantize"
         )
-    return {**files, "manifest.json": json.dumps(manifest).encode()}
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """What a manifest says.
-
-    Raises:
-        WebPageError: It is missing, no JSON object, or lacks what the page shows.
-    """
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        {manifest[key] for key in ("experiment", "seed", "version", "recall_at_3", "text", "model")}
-        {manifest[key] for key in ("tokens", "parameters")}
-        {manifest["training"][key] for key in ("learning_rate", "batch_size")}
-        {manifest["files"][name]["sha256"] for name in (*_MODEL, "tokenizer.model")}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    if not {"learning_rate", "batch_size"} <= set(manifest.get("training") or ()):
         raise WebPageError(
-            f"{path}: not the manifest of a run's artefacts ({error!r}); hint: name a run "
-            "directory that `gboard-sim run` has finished"
-        ) from None
-    return dict(manifest)
-
-
-def _checked(path: Path, manifest: Mapping[str, Any]) -> bytes:
-    """A file that is the one its manifest describes.
-
-    Raises:
-        WebPageError: It is missing, or another.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WebPageError(f"{path}: cannot be read: {error.strerror}") from None
-    if sha256(content).hexdigest() != manifest["files"][path.name]["sha256"]:
-        raise WebPageError(
-            f"{path}: its {len(content)} bytes do not have the sha256 that manifest.json states; "
-            "hint: the file is truncated, or of another run"
+            f"{path}: training = {manifest.get('training')!r}; allowed: learning_rate and "
+            "batch_size, as the run had them; hint: run again with this version"
         )
-    return content
+    files = {name: read_file(artefacts, name, manifest["files"]) for name in _MODEL}
+    return {**files, "manifest.json": path.read_bytes()}

@@ -26,7 +26,16 @@ from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Ints,
+    Measure,
+    Outcome,
+    PrivacyEvent,
+    Typing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class FederatedLearner:
         pool: Where jobs run.
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
-        mechanism: Its events are entered in the outcomes.
+        mechanism: What runs on the phones; its events are entered in the outcomes.
         validation: A new scoring of the validation set at a version.
         evaluate_every: Versions between evaluations.
         stop_rules: When recall ends the run.
@@ -71,6 +80,7 @@ class FederatedLearner:
         measured: Where workers keep updates that were trained to be measured, and how many at
             most; None where they keep none.
         residuals: What phones keep for error feedback; None without it.
+        enter: Told of every privacy event before the version that it is part of is published.
         downlink: What phones download; None for the whole model as it is.
 
     Attributes:
@@ -104,6 +114,7 @@ class FederatedLearner:
         triggered: Triggered | None = None,
         measured: tuple[MeasuredUpdates, int] | None = None,
         residuals: Residuals | None = None,
+        enter: Callable[[PrivacyEvent], None] = lambda _event: None,
         downlink: Downlink | None = None,
     ) -> None:
         answers: set[Answer] = set()
@@ -138,6 +149,7 @@ class FederatedLearner:
         self._measured = measured[0] if measured else None
         self._most_kept = measured[1] if measured else 0
         self._kept: set[int] = set()
+        self._enter = enter
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -297,9 +309,11 @@ class FederatedLearner:
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
         published = self._snapshots.read(before.version)
-        own = published if before.master is None else before.master
-        optimizer, parameters, norm = closing.make(before.optimizer, own)
-        master = None
+        step = closing.make(before, published if before.master is None else before.master)
+        event = step.event or self._mechanism.event(version, len(cohort.uploads))
+        if event is not None:
+            self._enter(event)
+        parameters, master = step.parameters, None
         if self._downlink is not None:
             master = parameters
             parameters = self._downlink.publish(published, master, version)
@@ -319,7 +333,7 @@ class FederatedLearner:
         self._state = LearnerState(
             version=version,
             oldest_version=cohort.oldest_version,
-            optimizer=optimizer,
+            optimizer=step.optimizer,
             master=master,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
@@ -329,8 +343,8 @@ class FederatedLearner:
             ),
             memory=memory,
             residuals=self._residuals.after(version) if self._residuals else None,
+            mechanism=step.mechanism,
         )
-        event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
             local=local,
@@ -338,7 +352,7 @@ class FederatedLearner:
             utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),
         )
-        self._made[version] = _Made(outcome, self._state, closing, norm)
+        self._made[version] = _Made(outcome, self._state, closing, step.norm)
         if version % self._evaluate_every == 0:
             self._judged.scorings[version] = self._validation(version)
 

@@ -9,7 +9,7 @@ from gboard_sim.errors import IncompatibleError
 from gboard_sim.privacy.mechanisms import MECHANISMS
 
 WEIGHTS = ("examples", "tokens", "uniform")
-ALLOWED = {"none": set(WEIGHTS), "local_gaussian": {"uniform"}}
+ALLOWED = {name: {"uniform"} for name in MECHANISMS} | {"none": set(WEIGHTS)}
 LOOKS_AT_CONTENT = {
     "adacomm": "training loss, which would leave them without noise",
     "norm_triggered": "its silence would leave it without noise",
@@ -66,3 +66,13 @@ def test_phones_keep_residuals_under_no_claim(mechanism):
 def test_weights_that_do_not_exist_are_refused_with_those_that_do():
     with pytest.raises(IncompatibleError, match="must be one of examples, tokens, uniform"):
         check("fixed", "fp32", "none", weights="lines")
+
+
+@pytest.mark.parametrize("word_rows", ["all", "typed", "frozen"])
+@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+def test_rows_of_typed_words_travel_under_no_claim(mechanism, word_rows):
+    if mechanism == "none" or word_rows != "typed":
+        check("fixed", "fp32", mechanism, weights="uniform", word_rows=word_rows)
+    else:
+        with pytest.raises(IncompatibleError, match="tells which words it typed"):
+            check("fixed", "fp32", mechanism, weights="uniform", word_rows=word_rows)

@@ -106,7 +106,7 @@ class Toy:
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
                 phones_together=1, measured=None,
-                scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
+                scorer=ToyScorer(), sender=lambda _: Fp32(), mechanism=mechanism, seed=1,
                 spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )
         )  # fmt: skip

@@ -10,7 +10,7 @@ from gboard_sim.privacy.mechanisms.none import NoMechanism
 
 
 def test_the_catalogue_goes_by_name():
-    assert {"none": NoMechanism, "local_gaussian": LocalGaussian} == MECHANISMS
+    assert {"none": NoMechanism, "local_gaussian": LocalGaussian}.items() <= MECHANISMS.items()
     assert all(kind.name == name for name, kind in MECHANISMS.items())
 
 
