@@ -20,7 +20,8 @@ JOINS = {
     "sweep_table", "world",
 }  # fmt: skip
 FACES = {
-    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep", "screen",
+    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep",
+    "screen",
 }  # fmt: skip
 PACKAGES = {
     "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
