@@ -240,7 +240,8 @@ class Sessions:
 
     The alphabet of `shape` is that of Bonawitz et al. (MLSys 2019, table 1): `-` check-in accepted,
     `v` plan and model downloaded, `[` training begun, `]` training done, `+` upload begun, `^`
-    upload used, `#` upload rejected, `!` interrupted, `*` error.
+    upload used, `#` upload rejected, `!` interrupted, `*` error; an upload that arrived and failed
+    its checksum is `+*#`.
 
     Attributes:
         session: Number of the session, counted from 0 in order of logging.

@@ -38,6 +38,7 @@
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
+| `uploads_corrupt` | payloads that arrived and failed their checksum, reports included |
 | `cycles_abandoned` | cycles that started over because their base was too old |
 | `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
 | `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
@@ -258,6 +259,9 @@ def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "checkins_rejected_by_bounds": end.turned_away,
         "sessions": end.sessions,
         "session_shapes": shapes,
+        "uploads_corrupt": sum(
+            n for shape, n in shapes.items() if shape.endswith(purposes.CORRUPT)
+        ),
         "cycles_abandoned": end.cycles_abandoned,
     }
 

@@ -185,7 +185,8 @@ def _terms(experiment: Experiment) -> Terms:
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
         session_timeout_s=protocol.session_timeout_s or math.inf,
-        capacity=Capacity(**experiment.network.model_dump()),
+        capacity=Capacity(**experiment.network.model_dump(exclude={"corruption"})),
+        corruption=experiment.network.corruption,
         pauses=protocol.interruption == "pause",
     )
 

@@ -194,7 +194,7 @@ def simulate(
     work = Work(schedule, typing, population.phone_class)
     chooser = Chooser(terms.choice, phones_n, seed)
     env = simpy.Environment()
-    conditions = Conditions(population, seed)
+    conditions = Conditions(population, seed, terms.corruption)
     shared = terms.capacity.shared
     sync = None
     if terms.sync is not None:
