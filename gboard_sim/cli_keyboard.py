@@ -29,9 +29,11 @@ def export(
 ) -> None:
     """Write a run's model for a keyboard: ONNX files, tokenizer, loader, manifest; each checked."""
     from gboard_sim import export as join
-    from gboard_sim.keyboard_web.page import write_page
+    from gboard_sim.keyboard_web.page import prepare, write_page
 
     with screen(quiet=True):
+        if web is not None:
+            prepare(web, quantize or "float32", onnxruntime_web)
         tell = partial(print, file=sys.stderr, flush=True)
         found = join.export(run, precision=quantize or "float32", out=out, tell=tell)
         page = None if web is None else write_page(found.folder, web, runtime=onnxruntime_web)
