@@ -59,7 +59,7 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
-_PRIVATE = ("local_gaussian", "central_gaussian")
+_PRIVATE = ("local_gaussian", "central_gaussian", "tree", "banded", "blt")
 """Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
 
 ENTRIES = (
