@@ -62,7 +62,7 @@ _PUBLIC = (
 _TRIGGERED = ("norm_triggered", "lazy", "cmfl")
 """Schedules that look at an update before it is sent."""
 
-_PRIVATE = ("local_gaussian", "central_gaussian")
+_PRIVATE = ("local_gaussian", "central_gaussian", "tree", "banded", "blt")
 """Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
 
 ENTRIES = (
