@@ -1,12 +1,16 @@
 """What an experiment promises about privacy, who carries it out, and what a run's log shows."""
 
+from typing import Any
+
 import pyarrow.compute as pc
 
+from gboard_sim.errors import IncompatibleError
 from gboard_sim.experiment import Experiment
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.local_claim import local_gaussian_claim
-from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
+from gboard_sim.privacy.mechanisms import LocalGaussian, LocalLaplace, NoMechanism
+from gboard_sim.privacy.pure_claim import local_laplace_claim
 from gboard_sim.protocols import Mechanism
 from gboard_sim.runlog import RunDirectory
 
@@ -19,12 +23,27 @@ def claim_of(experiment: Experiment) -> Claim | None:
     assert privacy.epsilon is not None
     assert privacy.clip is not None
     assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
+    asked: dict[str, Any] = {
+        "epsilon": privacy.epsilon,
+        "delta": privacy.delta,
+        "clip": privacy.clip,
+        "max_uploads": privacy.max_uploads,
+    }
+    if privacy.mechanism == "local_gaussian":
+        return local_gaussian_claim(**asked)
+    return local_laplace_claim(**asked, reports=_shuffled(experiment))
+
+
+def _shuffled(experiment: Experiment) -> int | None:
+    """Fewest payloads that are shuffled together; None without a shuffler."""
+    if not experiment.privacy.shuffled:
+        return None
+    if experiment.protocol.kind == "buffered":
+        raise IncompatibleError(
+            "privacy.shuffled = true needs protocol.kind = 'rounds': without rounds no payloads "
+            "come together that could hide each other"
+        )
+    return experiment.protocol.fewest
 
 
 def mechanism_of(experiment: Experiment, claim: Claim | None) -> Mechanism:
@@ -33,7 +52,9 @@ def mechanism_of(experiment: Experiment, claim: Claim | None) -> Mechanism:
     if claim is None:
         return NoMechanism()
     assert privacy.clip is not None
-    return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
+    if privacy.mechanism == "local_gaussian":
+        return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
+    return LocalLaplace(privacy.clip, claim.noise_multiplier, privacy.seed)
 
 
 def seen_by(directory: RunDirectory) -> Bounds:

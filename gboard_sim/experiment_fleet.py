@@ -60,6 +60,10 @@ class Fleet(Table):
         return self
 
 
+MINIMUM_SHARE = 0.8
+"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
+
+
 class Protocol(Table):
     """`[protocol]`: how the server selects, configures and aggregates.
 
@@ -122,6 +126,11 @@ class Protocol(Table):
     separation_h: Finite = 0.0
     max_participations: Count | None = None
     min_examples: Count = 1
+
+    @property
+    def fewest(self) -> int:
+        """Fewest uploads of which a round makes a version."""
+        return self.minimum or max(1, round(MINIMUM_SHARE * self.goal))
 
     @model_validator(mode="after")
     def _ordered(self) -> "Protocol":

@@ -10,11 +10,18 @@ from gboard_sim.experiment_values import Count, Table
 NEEDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "local_gaussian": ("epsilon", "clip", "max_uploads"),
+    "local_laplace": ("epsilon", "clip", "max_uploads"),
 }
 """Keys that a mechanism cannot do without."""
 
 TAKES: dict[str, tuple[str, ...]] = {name: ("delta", "seed", *keys) for name, keys in NEEDS.items()}
 """Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
+
+PURE = ("local_laplace",)
+"""Mechanisms whose epsilon needs no delta."""
+
+for _name in PURE:
+    TAKES[_name] = (*TAKES[_name], "shuffled")
 
 
 class Privacy(Table):
@@ -23,17 +30,21 @@ class Privacy(Table):
     Attributes:
         mechanism: A name from the mechanisms.
         epsilon: The whole run's epsilon for one phone; infinity clips without noise.
-        delta: The probability with which the bound may fail.
-        clip: L2 norm to which every update is clipped.
+        delta: The probability with which the bound may fail; 0 only for pure mechanisms
+            (`local_laplace`).
+        clip: L2 norm to which every update is clipped, with `local_laplace` the L1 norm.
         max_uploads: Most payloads that a phone sends in the whole run; enforced.
+        shuffled: Whether a trusted shuffler mixes a round's payloads before the server sees them
+            (pure mechanisms).
         seed: Keys the noise and nothing else.
     """
 
     mechanism: str = "none"
     epsilon: Annotated[float, Field(gt=0.0)] | None = None
-    delta: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
+    delta: Annotated[float, Field(ge=0.0, le=0.1)] = 1e-6
     clip: Annotated[float | None, Field(ge=1e-12, le=1e12)] = None
     max_uploads: Count | None = None
+    shuffled: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
@@ -50,6 +61,11 @@ class Privacy(Table):
                     f"{key}(={value}) does nothing "
                     f"{without if self.mechanism == 'none' else with_it}"
                 )
+        if self.delta == 0.0 and self.mechanism not in PURE:
+            raise ValueError(
+                f"delta(={self.delta}) must be above 0 with mechanism(={self.mechanism!r}); hint: "
+                f"{', '.join(PURE)} needs none"
+            )
         if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
             raise ValueError(
                 f"epsilon(={self.epsilon}) must be between 0.001 and 1e6, where calibration and "

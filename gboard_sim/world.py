@@ -36,9 +36,6 @@ from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule
 
-MINIMUM_SHARE = 0.8
-"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
-
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -139,7 +136,7 @@ def _rules(protocol: Protocol) -> RoundRules | BufferRules:
         goal=protocol.goal,
         over_selection=protocol.over_selection,
         deadline_s=protocol.deadline_s,
-        minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
+        minimum=protocol.fewest,
         selection_timeout_s=protocol.selection_timeout_s,
         interval_s=protocol.interval_s,
     )

@@ -59,6 +59,9 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
+_LOCAL = ("local_gaussian", "local_laplace")
+"""Mechanisms whose updates carry all their noise when they leave the phone."""
+
 ENTRIES = (
     Entry(
         schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
@@ -71,7 +74,7 @@ ENTRIES = (
     Entry(
         schedules=_PUBLIC,
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_LOCAL,
         weights=("uniform",),
         reason="weights by examples or tokens need each phone's count, which would leave the phone "
         "without noise; set server.weights to uniform",
@@ -79,7 +82,7 @@ ENTRIES = (
     Entry(
         schedules=("adacomm",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_LOCAL,
         weights=(),
         reason="adacomm follows the phones' training loss, which would leave them without noise; "
         "set schedule.name to one that follows from the version",
@@ -87,7 +90,7 @@ ENTRIES = (
     Entry(
         schedules=("norm_triggered",),
         codecs=_CODECS,
-        mechanisms=("local_gaussian",),
+        mechanisms=_LOCAL,
         weights=(),
         reason="whether a phone sends follows from its text, so that its silence would leave it "
         "without noise; set schedule.name to one that follows from the version",

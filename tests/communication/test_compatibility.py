@@ -9,7 +9,11 @@ from gboard_sim.errors import IncompatibleError
 from gboard_sim.privacy.mechanisms import MECHANISMS
 
 WEIGHTS = ("examples", "tokens", "uniform")
-ALLOWED = {"none": set(WEIGHTS), "local_gaussian": {"uniform"}}
+ALLOWED = {
+    "none": set(WEIGHTS),
+    "local_gaussian": {"uniform"},
+    "local_laplace": {"uniform"},
+}
 LOOKS_AT_CONTENT = {
     "adacomm": "training loss, which would leave them without noise",
     "norm_triggered": "its silence would leave it without noise",

@@ -4,11 +4,12 @@ Worker processes import this, so nothing here imports the accountant's libraries
 """
 
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian as LocalGaussian
+from gboard_sim.privacy.mechanisms.local_laplace import LocalLaplace as LocalLaplace
 from gboard_sim.privacy.mechanisms.none import NoMechanism as NoMechanism
 
-AnyMechanism = NoMechanism | LocalGaussian
+AnyMechanism = NoMechanism | LocalGaussian | LocalLaplace
 
 MECHANISMS: dict[str, type[AnyMechanism]] = {
-    kind.name: kind for kind in (NoMechanism, LocalGaussian)
+    kind.name: kind for kind in (NoMechanism, LocalGaussian, LocalLaplace)
 }
 """Every mechanism by its name in experiment files."""
