@@ -4,19 +4,20 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from gboard_sim.errors import IncompatibleError
+from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.experiment import Experiment
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.local_claim import local_gaussian_claim
-from gboard_sim.privacy.mechanisms import LocalGaussian, LocalLaplace, NoMechanism
-from gboard_sim.privacy.pure_claim import local_laplace_claim
+from gboard_sim.privacy.mechanisms import LocalGaussian, LocalLaplace, NoMechanism, PrivUnit
+from gboard_sim.privacy.priv_unit_calibration import calibrated
+from gboard_sim.privacy.pure_claim import each_payload, local_laplace_claim, priv_unit_claim
 from gboard_sim.protocols import Mechanism
 from gboard_sim.runlog import RunDirectory
 
 
-def claim_of(experiment: Experiment) -> Claim | None:
-    """The privacy claim, None for the mechanism `none`."""
+def claim_of(experiment: Experiment, parameters: int) -> Claim | None:
+    """The privacy claim for updates of so many numbers, None for the mechanism `none`."""
     privacy = experiment.privacy
     if privacy.mechanism == "none":
         return None
@@ -31,7 +32,24 @@ def claim_of(experiment: Experiment) -> Claim | None:
     }
     if privacy.mechanism == "local_gaussian":
         return local_gaussian_claim(**asked)
-    return local_laplace_claim(**asked, reports=_shuffled(experiment))
+    asked["reports"] = _shuffled(experiment)
+    if privacy.mechanism == "local_laplace":
+        return local_laplace_claim(**asked)
+    error = _priv_unit(experiment, parameters).noise_multiplier
+    return priv_unit_claim(**asked, noise_multiplier=error)
+
+
+def _priv_unit(experiment: Experiment, parameters: int) -> PrivUnit:
+    """The mechanism with the epsilon that one payload may spend."""
+    privacy = experiment.privacy
+    assert privacy.epsilon is not None
+    assert privacy.clip is not None
+    assert privacy.max_uploads is not None
+    each = each_payload(privacy.epsilon, privacy.delta, privacy.max_uploads, _shuffled(experiment))
+    try:
+        return calibrated(privacy.clip, each, parameters, privacy.seed)
+    except ValueError as error:
+        raise ExperimentError(f"[privacy] {error}; lower privacy.epsilon") from error
 
 
 def _shuffled(experiment: Experiment) -> int | None:
@@ -46,15 +64,17 @@ def _shuffled(experiment: Experiment) -> int | None:
     return experiment.protocol.fewest
 
 
-def mechanism_of(experiment: Experiment, claim: Claim | None) -> Mechanism:
-    """What makes an update private on the phone."""
+def mechanism_of(experiment: Experiment, claim: Claim | None, parameters: int) -> Mechanism:
+    """What makes an update of so many numbers private on the phone."""
     privacy = experiment.privacy
     if claim is None:
         return NoMechanism()
     assert privacy.clip is not None
     if privacy.mechanism == "local_gaussian":
         return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
-    return LocalLaplace(privacy.clip, claim.noise_multiplier, privacy.seed)
+    if privacy.mechanism == "local_laplace":
+        return LocalLaplace(privacy.clip, claim.noise_multiplier, privacy.seed)
+    return _priv_unit(experiment, parameters)
 
 
 def seen_by(directory: RunDirectory) -> Bounds:

@@ -11,13 +11,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "local_gaussian": ("epsilon", "clip", "max_uploads"),
     "local_laplace": ("epsilon", "clip", "max_uploads"),
+    "priv_unit": ("epsilon", "clip", "max_uploads"),
 }
 """Keys that a mechanism cannot do without."""
 
 TAKES: dict[str, tuple[str, ...]] = {name: ("delta", "seed", *keys) for name, keys in NEEDS.items()}
 """Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
 
-PURE = ("local_laplace",)
+PURE = ("local_laplace", "priv_unit")
 """Mechanisms whose epsilon needs no delta."""
 
 for _name in PURE:
@@ -31,7 +32,7 @@ class Privacy(Table):
         mechanism: A name from the mechanisms.
         epsilon: The whole run's epsilon for one phone; infinity clips without noise.
         delta: The probability with which the bound may fail; 0 only for pure mechanisms
-            (`local_laplace`).
+            (`local_laplace`, `priv_unit`).
         clip: L2 norm to which every update is clipped, with `local_laplace` the L1 norm.
         max_uploads: Most payloads that a phone sends in the whole run; enforced.
         shuffled: Whether a trusted shuffler mixes a round's payloads before the server sees them

@@ -30,7 +30,7 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.learning.model.spec import ModelSpec, load_spec
+from gboard_sim.learning.model.spec import ModelSpec, load_spec, parameter_count
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
@@ -102,7 +102,9 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = claim_of(experiment)
+    spec = _spec(experiment)
+    parameters = parameter_count(spec, experiment.text.vocabulary)
+    claim = claim_of(experiment, parameters)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
@@ -110,7 +112,7 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        spec=_spec(experiment),
+        spec=spec,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -118,8 +120,18 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=mechanism_of(experiment, claim),
+        mechanism=mechanism_of(experiment, claim, parameters),
     )
+
+
+def sized(made: World, tokens: int) -> World:
+    """The same world once the text has shown how many token ids the model has.
+
+    Until then the vocabulary that was asked for stands for it.
+    """
+    parameters = parameter_count(made.spec, tokens)
+    claim = claim_of(made.experiment, parameters)
+    return replace(made, claim=claim, mechanism=mechanism_of(made.experiment, claim, parameters))
 
 
 def _rules(protocol: Protocol) -> RoundRules | BufferRules:

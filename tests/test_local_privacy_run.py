@@ -7,12 +7,14 @@ import pytest
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
+from gboard_sim.privacy.priv_unit_calibration import calibrated
+from gboard_sim.privacy.pure_claim import each_payload
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
     "evaluation.baselines=false", "evaluation.test_messages=50", "run.checkpoint_every=1",
 ]  # fmt: skip
-LOCAL = ["local_laplace"]
+LOCAL = ["local_laplace", "priv_unit"]
 
 
 def load(mechanism, *more):
@@ -26,6 +28,10 @@ def bits(path):
     del summary["machine"]
     files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*"), path / "ledger.json"]
     return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
+
+
+def events(path):
+    return json.loads((path / "ledger.json").read_text())["events"]
 
 
 class KilledError(Exception):
@@ -62,6 +68,15 @@ def test_a_pure_mechanism_claims_a_sum_at_delta_zero(tmp_path):
     assert made.summary["privacy_delta"] == 0.0
 
 
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_priv_unit_is_calibrated_to_the_parameters_that_the_text_gives(tmp_path, kind):
+    made = gboard_sim.run(load("priv_unit", f"text.tokenizer={kind}"), out=tmp_path / "run")
+    size = made.summary["model_parameters"]
+    expected = calibrated(1.0, each_payload(8.0, 1e-3, 2, None), size, 1).noise_multiplier
+    (multiplier,) = {event["noise_multiplier"] for event in events(tmp_path / "run")}
+    assert multiplier == expected
+
+
 def test_a_shuffler_is_named_as_trusted(tmp_path):
     made = gboard_sim.run(load("local_laplace", "privacy.shuffled=true"), out=tmp_path / "run")
     assert made.summary["privacy_trusted"] == "shuffler"
@@ -71,6 +86,7 @@ def test_a_shuffler_is_named_as_trusted(tmp_path):
     ("mechanism", "overrides", "message"),
     [
         ("local_gaussian", ["privacy.delta=0"], r"delta\(=0.0\) must be above 0"),
+        ("priv_unit", ["privacy.epsilon=5000"], r"epsilon\(=2500\) of one payload .* at most 600"),
         ("local_gaussian", ["privacy.shuffled=true"], r"shuffled\(=True\) does nothing with"),
         (
             "local_laplace",

@@ -59,7 +59,7 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
-_LOCAL = ("local_gaussian", "local_laplace")
+_LOCAL = ("local_gaussian", "local_laplace", "priv_unit")
 """Mechanisms whose updates carry all their noise when they leave the phone."""
 
 ENTRIES = (

@@ -13,6 +13,7 @@ ALLOWED = {
     "none": set(WEIGHTS),
     "local_gaussian": {"uniform"},
     "local_laplace": {"uniform"},
+    "priv_unit": {"uniform"},
 }
 LOOKS_AT_CONTENT = {
     "adacomm": "training loss, which would leave them without noise",

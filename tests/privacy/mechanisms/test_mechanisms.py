@@ -8,17 +8,23 @@ from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
 from gboard_sim.privacy.mechanisms.local_laplace import LocalLaplace
 from gboard_sim.privacy.mechanisms.none import NoMechanism
+from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit
 
 
 def test_the_catalogue_goes_by_name():
-    kinds = (NoMechanism, LocalGaussian, LocalLaplace)
+    kinds = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit)
     assert {kind.name: kind for kind in kinds} == MECHANISMS
     assert all(kind.name == name for name, kind in MECHANISMS.items())
 
 
 def test_every_mechanism_travels_to_a_worker():
     noisy = {"clip": 1.0, "noise_multiplier": 2.0, "seed": 3}
-    for mechanism in (NoMechanism(), LocalGaussian(**noisy), LocalLaplace(**noisy)):
+    for mechanism in (
+        NoMechanism(),
+        LocalGaussian(**noisy),
+        LocalLaplace(**noisy),
+        PrivUnit(**noisy),
+    ):
         assert pickle.loads(pickle.dumps(mechanism)) == mechanism
 
 
