@@ -1,5 +1,6 @@
 """The tables of an experiment that are about phones and the server's protocol with them."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -126,6 +127,11 @@ class Protocol(Table):
     separation_h: Finite = 0.0
     max_participations: Count | None = None
     min_examples: Count = 1
+
+    @property
+    def selected(self) -> int:
+        """Phones that a full selection holds."""
+        return ceil(round(self.goal * self.over_selection, 9))
 
     @property
     def fewest(self) -> int:

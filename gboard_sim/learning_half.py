@@ -34,7 +34,7 @@ from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
-from gboard_sim.records import Cohort
+from gboard_sim.records import Cohort, PrivacyEvent
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
 
@@ -127,6 +127,7 @@ def open_learner(
     journal: Journal,
     checkpoint: Checkpoint | None,
     tell: Callable[[str], None],
+    enter: Callable[[PrivacyEvent], None],
 ) -> FederatedLearner | LocalOnlyLearner:
     """The learner of the arm that the experiment names, from version 0 or from a checkpoint.
 
@@ -139,6 +140,7 @@ def open_learner(
         journal: Where what crosses the seam is appended.
         checkpoint: Where to go on from.
         tell: Told what is being done before the fleet starts.
+        enter: Told of privacy events before their versions are published.
     """
     settings = made.experiment
     snapshots = _snapshots(directory)
@@ -150,7 +152,8 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        state = LearnerState(0, 0, optimizer.init(first))
+        noise = {} if made.at_server is None else made.at_server.start(len(first))
+        state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
         state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
     size = model_bytes(made, workshop.tokens)
@@ -159,7 +162,7 @@ def open_learner(
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
+        Checkpoint(state.facts(), state.arrays, journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version)
 
     return FederatedLearner(
@@ -183,6 +186,7 @@ def open_learner(
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
         is_triggered=isinstance(made.schedule, Triggered),
+        enter=enter,
     )
 
 
@@ -209,7 +213,11 @@ def _closing(made: World, text: PreparedText, snapshots: Snapshots) -> Callable[
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, made.optimizer, made.server_rate(cohort.makes_version), chunks
+            cohort,
+            made.optimizer,
+            made.server_rate(cohort.makes_version),
+            chunks,
+            made.at_server,
         )
     plan = CentralPlan(
         rows="fleet",

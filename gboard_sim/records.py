@@ -345,6 +345,9 @@ class PrivacyEvent:
         releases: How many phones' payloads (local) or sums (central) it covered.
         noise_multiplier: Standard deviation of the noise over the clip norm.
         clip: The L2 clip norm.
+        deviation: Standard deviation of the noise that was added to each number of the sum; None
+            where phones add their own.
+        refused: Sessions whose uploads the server left out, each with the reason.
     """
 
     mechanism: str
@@ -352,6 +355,8 @@ class PrivacyEvent:
     releases: int
     noise_multiplier: float
     clip: float
+    deviation: float | None = None
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

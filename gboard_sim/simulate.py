@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -42,9 +42,10 @@ from gboard_sim.learning_half import (
     replayed,
 )
 from gboard_sim.machine import MachineMeter
-from gboard_sim.privacy.ledger import Ledger
+from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner, Sized
+from gboard_sim.records import PrivacyEvent
 from gboard_sim.runlog import RunDirectory, unused
 from gboard_sim.summary import Learnt, plain, summarise
 from gboard_sim.world import World
@@ -254,8 +255,10 @@ def _carry_out(
         pool = open_pool(workshop)
         stack.callback(pool.close)
         journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
+        ledger = _running_ledger(made, directory)
+        enter = ledger.enter if ledger is not None else lambda _event: None
         learner = open_learner(
-            made, text, directory, workshop, pool, journal, checkpoint, teller.tell
+            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, enter
         )
         teller.watch_recall(lambda: learner.recall_at_3)
         alone = isinstance(learner, LocalOnlyLearner)
@@ -296,9 +299,24 @@ def _carry_out(
             pool=pool,
             waited_s=waited_s,
         )
-        finished = _end(directory, made, meter, end, learnt)
+        events = None if ledger is None else ledger.events
+        finished = _end(directory, made, meter, end, learnt, events)
         _clean(directory)
         return finished
+
+
+def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger | None:
+    """Where privacy events are written before their versions are published."""
+    if made.claim is None:
+        return None
+
+    def write(document: Mapping[str, Any]) -> None:
+        directory.write_json("ledger.json", plain(document))
+
+    entered = []
+    if (directory / "ledger.json").exists():  # of a run that is resumed
+        entered = [read_event(row) for row in directory.read_json("ledger.json")["events"]]
+    return RunningLedger(made.claim, entered, write)
 
 
 def _run_fleet(
@@ -306,6 +324,10 @@ def _run_fleet(
 ) -> FleetEnd:
     """Run the fleet against a learner."""
     settings, schedule = made.experiment, made.schedule
+    versions, reason = settings.run.versions, "versions"
+    lasts = None if made.claim is None else made.claim.bounds.versions
+    if lasts is not None and lasts != versions:
+        versions, reason = lasts, "budget:epsilon"
     parameters = parameter_count(made.spec, tokens)
     if isinstance(schedule, Sized):
         if made.codec.size == "measured":
@@ -324,7 +346,8 @@ def _run_fleet(
         flop_per_token=flop_per_token(made.spec, tokens),
         seed=settings.run.seed,
         days=settings.run.days,
-        versions=settings.run.versions,
+        versions=versions,
+        versions_reason=reason,
         budgets=settings.run.budget.model_dump(exclude_none=True),
         evaluate_every=settings.evaluation.every,
         lookahead=settings.run.lookahead,
@@ -343,17 +366,12 @@ def _end(
     meter: MachineMeter,
     end: FleetEnd,
     learnt: Learnt | None,
+    events: tuple[PrivacyEvent, ...] | None = None,
 ) -> Run:
     """Write what is derived from a run that is over: the summary last."""
     directory.write_json("fleet.json", fleet_facts(directory, made, end))
     ledger = None
     if made.claim is not None:
-        versions = directory.table("versions", ("version", "uploads"))
-        events = tuple(
-            event
-            for row in versions.to_pylist()
-            if (event := made.mechanism.event(row["version"], row["uploads"])) is not None
-        )
         ledger = Ledger(made.claim, events, seen_by(directory))
         directory.write_json("ledger.json", plain(ledger.document()))
     served.write(directory)

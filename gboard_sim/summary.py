@@ -42,6 +42,7 @@
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
+| `epsilon_extrapolated`, `privacy_extrapolated` | with `privacy.noise_cohort`, for which fleet |
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
 | `privacy_warnings` | what a reader of the claim should be told, such as too large a delta |
 | `parameters_sha256` | of the last version, float32, little-endian |
@@ -274,6 +275,8 @@ def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
     return {
         "epsilon_policy": ledger and ledger.epsilon_policy(),
         "epsilon_realised": ledger and ledger.epsilon_realised(),
+        "epsilon_extrapolated": claim and claim.epsilon_extrapolated,
+        "privacy_extrapolated": claim and claim.extrapolated,
         "privacy_unit": claim and claim.unit,
         "privacy_relation": claim and claim.relation,
         "privacy_delta": claim and claim.delta,

@@ -37,7 +37,10 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
     if have("privacy_unit"):
         epsilon = s["epsilon_policy"]
-        claim = "none: the log breaks its bounds" if epsilon is None else f"{epsilon:.4g}"
+        claim = f"{epsilon:.4g}" if isinstance(epsilon, float) else "infinite"
+        if epsilon is None:
+            further = s["privacy_extrapolated"]
+            claim = f"none; {further}" if further else "none: the log breaks its bounds"
         yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
     machine = s["machine"]
     memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"

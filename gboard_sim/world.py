@@ -7,10 +7,11 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue
-from gboard_sim.claims import claim_of, mechanism_of
+from gboard_sim.claims import at_server, claim_of, on_phones
 from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
+from gboard_sim.distributed_claims import beside_bytes
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.experiment_fleet import Fleet, Protocol, Weekday
@@ -30,11 +31,12 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.learning.model.spec import ModelSpec, load_spec, parameter_count
+from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
+from gboard_sim.model_spec import parameters_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Mechanism, Schedule
+from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class World:
         central: The optimiser of the arm `central`.
         central_rate: Its learning rate for the version that is made.
         claim: What is promised about privacy, None where nothing is.
-        mechanism: What makes updates private.
+        mechanism: What makes an update private on the phone.
+        at_server: What makes sums private at the server; None where it is not trusted.
     """
 
     experiment: Experiment
@@ -72,6 +75,7 @@ class World:
     central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
+    at_server: ServerMechanism | None
 
 
 def build(experiment: Experiment) -> World:
@@ -102,8 +106,7 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    spec = _spec(experiment)
-    parameters = parameter_count(spec, experiment.text.vocabulary)
+    parameters = parameters_of(experiment)
     claim = claim_of(experiment, parameters)
     population = populate(mix, phones, experiment.run.seed)
     return World(
@@ -112,7 +115,7 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        spec=spec,
+        spec=spec_of(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -120,7 +123,8 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=mechanism_of(experiment, claim, parameters),
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
     )
 
 
@@ -129,9 +133,15 @@ def sized(made: World, tokens: int) -> World:
 
     Until then the vocabulary that was asked for stands for it.
     """
-    parameters = parameter_count(made.spec, tokens)
-    claim = claim_of(made.experiment, parameters)
-    return replace(made, claim=claim, mechanism=mechanism_of(made.experiment, claim, parameters))
+    experiment = made.experiment
+    parameters = parameters_of(experiment, tokens)
+    claim = claim_of(experiment, parameters)
+    return replace(
+        made,
+        claim=claim,
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
+    )
 
 
 def _rules(protocol: Protocol) -> RoundRules | BufferRules:
@@ -196,16 +206,6 @@ def _known(key: str, name: str, names: Any) -> None:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
 
 
-def _spec(experiment: Experiment) -> ModelSpec:
-    """The model's sizes, with what the experiment changes of them."""
-    spec = load_spec(experiment.model.name)
-    changes = experiment.model.model_dump(exclude={"name"}, exclude_none=True)
-    if "embedding" in changes and spec.tied:
-        width = "output_dense" if spec.output_dense else "projection"
-        changes[width] = changes["embedding"]
-    return replace(spec, **changes)
-
-
 def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
     """When phones upload and how much they train."""
     training = experiment.training
@@ -235,9 +235,12 @@ def _codec(experiment: Experiment) -> Codec:
     asked = experiment.codec
     given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
     try:
-        return codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+        made = codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
+    if isinstance(made, codecs.Modular):
+        return replace(made, beside_bytes=beside_bytes(experiment)[0])
+    return made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

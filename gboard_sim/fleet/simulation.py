@@ -108,6 +108,7 @@ def simulate(
     seed: int,
     days: float,
     versions: int | None = None,
+    versions_reason: str = "versions",
     budgets: Mapping[str, float] | None = None,
     evaluate_every: int = 1,
     lookahead: int = 8,
@@ -132,6 +133,7 @@ def simulate(
         seed: Keys everything random.
         days: Simulated days; see `StopRules`.
         versions: Server steps after which the run stops.
+        versions_reason: Why it does.
         budgets: See `StopRules`.
         evaluate_every: Versions between those at which the learner may ask to stop.
         lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
@@ -149,7 +151,7 @@ def simulate(
     """
     typing = learner.typing()
     terms = terms or Terms()
-    stop = StopRules(days, versions, budgets, evaluate_every)
+    stop = StopRules(days, versions, budgets, evaluate_every, versions_reason)
     first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
     payload_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else 1
     check(

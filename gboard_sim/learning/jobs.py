@@ -16,6 +16,7 @@ from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.protocols import Bound, Sharing
 from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
@@ -28,12 +29,16 @@ class ChunkSum:
         loss: Mean training loss per token.
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
+        within: Uploads that were within the bound before their phone clipped them.
+        refused: Sessions of uploads that the server left out, each with the reason.
     """
 
     total: npt.NDArray[np.float64]
     loss: float
     tokens: int
     losses: tuple[float, ...] = ()
+    within: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,17 @@ class TrainChunks:
         uploads: Those of one chunk after another.
         weights: What each counts.
         chunk: Uploads in a chunk; the last may have fewer.
+        bound: What an upload may say at most; None lets it be.
+        sharing: Turns updates into shares of a sum; None leaves them updates.
+        makes_version: The version of that sum.
     """
 
     uploads: Sequence[Upload]
     weights: Sequence[float]
     chunk: int
+    bound: Bound | None = None
+    sharing: Sharing | None = None
+    makes_version: int = 0
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads started."""
@@ -99,19 +110,33 @@ class TrainChunks:
         part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
+        within, refused = 0, []
         for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
             update, upload_loss, upload_tokens = next(trained)
+            parameters, short = len(update), False
+            if self.bound is not None:
+                update, short = self.bound.on_phone(update)
+            if self.sharing is not None:
+                update = self.sharing.share(update, upload.phone, upload.nth, self.makes_version)
             received, size = workshop.codec.transmit(update, upload.phone, upload.nth)
             if size != upload.payload_bytes:
                 raise InvariantError(
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
                     f"the codec made {size}"
                 )
-            total.add(received, weight)
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses))
+            if self.bound is not None:
+                try:
+                    received = self.bound.on_server(received, parameters)
+                except ValueError as error:
+                    refused.append((upload.session, str(error)))
+                    received, short = np.zeros(parameters, np.float32), False
+            total.add(received, weight)
+            within += short
+        mean_loss = loss / max(tokens, 1)
+        return ChunkSum(total.value, mean_loss, tokens, tuple(losses), within, tuple(refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,16 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Adaptive, Mechanism
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Ints,
+    Measure,
+    Outcome,
+    PrivacyEvent,
+    Typing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class FederatedLearner:
         pool: Where jobs run.
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
-        mechanism: Its events are entered in the outcomes.
+        mechanism: What runs on the phones; its events are entered in the outcomes.
         validation: A new scoring of the validation set at a version.
         evaluate_every: Versions between evaluations.
         stop_rules: When recall ends the run.
@@ -66,6 +75,7 @@ class FederatedLearner:
         tells_utility: Whether outcomes say what a utility selector scores phones by.
         adaptive: The schedule, where local work depends on the loss.
         is_triggered: Whether phones look at their update before they send it.
+        enter: Told of every privacy event before the version that it is part of is published.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -96,6 +106,7 @@ class FederatedLearner:
         tells_utility: bool = False,
         adaptive: Adaptive | None = None,
         is_triggered: bool = False,
+        enter: Callable[[PrivacyEvent], None] = lambda _event: None,
     ) -> None:
         answers: set[Answer] = set()
         if is_triggered:
@@ -123,6 +134,7 @@ class FederatedLearner:
         self._checkpoint = checkpoint
         self._held_out = held_out
         self._adaptive = adaptive
+        self._enter = enter
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -274,10 +286,11 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        optimizer, parameters, norm = closing.make(
-            before.optimizer, self._snapshots.read(before.version)
-        )
-        self._snapshots.write(version, parameters)
+        step = closing.make(before, self._snapshots.read(before.version))
+        event = step.event or self._mechanism.event(version, len(cohort.uploads))
+        if event is not None:
+            self._enter(event)
+        self._snapshots.write(version, step.parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
         totals, memory, local = before.totals, before.memory, None
@@ -286,7 +299,7 @@ class FederatedLearner:
         self._state = LearnerState(
             version=version,
             oldest_version=cohort.oldest_version,
-            optimizer=optimizer,
+            optimizer=step.optimizer,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
@@ -294,8 +307,8 @@ class FederatedLearner:
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
             memory=memory,
+            mechanism=step.mechanism,
         )
-        event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
             local=local,
@@ -303,7 +316,7 @@ class FederatedLearner:
             utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),
         )
-        self._made[version] = _Made(outcome, self._state, closing, norm)
+        self._made[version] = _Made(outcome, self._state, closing, step.norm)
         if version % self._evaluate_every == 0:
             self._judged.scorings[version] = self._validation(version)
 

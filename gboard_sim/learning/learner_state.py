@@ -1,15 +1,18 @@
 """What a checkpoint keeps of a learner, beside the snapshots of the parameters."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.learning.stopping import StopState
-from gboard_sim.protocols import Memory
+from gboard_sim.protocols import MechanismState, Memory
 
 Arrays = dict[str, npt.NDArray[np.float64]]
+
+_OF_MECHANISM = "mechanism."
+"""What the names of the mechanism's arrays begin with in a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class LearnerState:
         totals: What had been trained.
         stopping: What the stop rules remember.
         memory: What an adaptive schedule remembers.
+        mechanism: The arrays of the server's privacy mechanism.
     """
 
     version: int
@@ -48,17 +52,29 @@ class LearnerState:
     totals: Totals = field(default_factory=Totals)
     stopping: StopState = field(default_factory=StopState)
     memory: Memory = ()
+    mechanism: MechanismState = field(default_factory=dict)
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
-        facts = asdict(self)
-        del facts["optimizer"]
+        facts = asdict(replace(self, optimizer={}, mechanism={}))
+        del facts["optimizer"], facts["mechanism"]
         return json.dumps(facts, sort_keys=True)
 
+    @property
+    def arrays(self) -> Arrays:
+        """The optimiser's and the mechanism's, by different names."""
+        return self.optimizer | {_OF_MECHANISM + k: array for k, array in self.mechanism.items()}
+
     @classmethod
-    def of(cls, facts: str, optimizer: Arrays) -> "LearnerState":
+    def of(cls, facts: str, arrays: Arrays) -> "LearnerState":
         """The state that `facts` and its arrays describe."""
         read = json.loads(facts)
+        mechanism = {
+            name.removeprefix(_OF_MECHANISM): array
+            for name, array in arrays.items()
+            if name.startswith(_OF_MECHANISM)
+        }
+        optimizer = {k: array for k, array in arrays.items() if not k.startswith(_OF_MECHANISM)}
         return cls(
             version=read["version"],
             oldest_version=read["oldest_version"],
@@ -66,4 +82,5 @@ class LearnerState:
             totals=Totals(**read["totals"]),
             stopping=StopState(**read["stopping"]),
             memory=tuple(read["memory"]),
+            mechanism=mechanism,
         )

@@ -8,21 +8,18 @@ whole number is above its own square.
 """
 
 import math
-from typing import Literal
 
 import numpy as np
 from dp_accounting.rdp import rdp_privacy_accountant as rdp
 
 from gboard_sim.records import Floats
 
-Noise = Literal["distributed_skellam", "distributed_discrete_gaussian"]
-
 ORDERS: Floats = np.array([*range(2, 257), *range(272, 1025, 16), *range(1088, 8193, 64)], float)
 """Whole numbers, for which Skellam's bound is proved."""
 
 
 def epsilon(
-    noise: Noise,
+    noise: str,
     *,
     variance: float,
     norm: float,
@@ -34,7 +31,7 @@ def epsilon(
     """Epsilon of the sums that a phone takes part in; infinity without noise.
 
     Args:
-        noise: The mechanism.
+        noise: `distributed_skellam` or `distributed_discrete_gaussian`.
         variance: Of the noise of the honest shares together, in whole numbers squared.
         norm: Largest L2 norm of a rounded update, in whole numbers.
         size: Numbers in a vector.

@@ -17,8 +17,12 @@ from scipy.optimize import brentq
 
 from gboard_sim import rotation
 from gboard_sim.privacy import distributed_accounting
-from gboard_sim.privacy.distributed_accounting import Noise
 from gboard_sim.privacy.mechanisms import discrete_gaussian
+from gboard_sim.privacy.mechanisms.distributed import (
+    Distributed,
+    DistributedDiscreteGaussian,
+    DistributedSkellam,
+)
 from gboard_sim.privacy.mechanisms.integer_rounding import norm_bound
 
 WRAPS = 1e-6
@@ -72,11 +76,13 @@ class Calibration:
     wraps: float
 
 
-def calibrated(noise: Noise, target: float, clip: float, about: Aggregate) -> Calibration:
+def calibrated(
+    kind: type[Distributed], target: float, clip: float, about: Aggregate
+) -> Calibration:
     """The finest scale that fits the ring, with just enough noise for it.
 
     Args:
-        noise: The mechanism.
+        kind: The mechanism.
         target: The whole run's epsilon for one phone; infinity rounds without noise.
         clip: The L2 clip norm.
         about: What a sum is made of.
@@ -94,7 +100,7 @@ def calibrated(noise: Noise, target: float, clip: float, about: Aggregate) -> Ca
         )
 
     def excess(log_norm: float) -> float:
-        found = _with_scale(noise, target, math.exp(log_norm) / clip, clip, about)
+        found = _with_scale(kind, target, math.exp(log_norm) / clip, clip, about)
         return math.log(max(found.wraps, 1e-300) / WRAPS)
 
     low, high = math.log(1e-2), math.log(2.0**about.bits)
@@ -104,18 +110,18 @@ def calibrated(noise: Noise, target: float, clip: float, about: Aggregate) -> Ca
         )
     log_norm = brentq(excess, low, high, xtol=1e-6) if excess(high) > 0.0 else high
     log_norm -= 1e-5  # on the safe side of the root
-    return _with_scale(noise, target, math.exp(log_norm) / clip, clip, about)
+    return _with_scale(kind, target, math.exp(log_norm) / clip, clip, about)
 
 
 def _with_scale(
-    noise: Noise, target: float, scale: float, clip: float, about: Aggregate
+    kind: type[Distributed], target: float, scale: float, clip: float, about: Aggregate
 ) -> Calibration:
     """The noise that a scale needs."""
     norm = norm_bound(scale * clip, about.size)
 
     def epsilon(variance: float) -> float:
         return distributed_accounting.epsilon(
-            noise,
+            kind.name,
             variance=variance,
             norm=norm,
             size=about.size,
@@ -137,22 +143,24 @@ def _with_scale(
         while (claimed := epsilon(variance)) > target:
             variance *= _MARGIN
     share = variance / about.honest
-    too_wide = noise == "distributed_discrete_gaussian" and share > discrete_gaussian.MOST_SIGMA**2
+    too_wide = kind is DistributedDiscreteGaussian and share > discrete_gaussian.MOST_SIGMA**2
     return Calibration(
         scale=scale,
         share_variance=share,
         norm=norm,
         noise_multiplier=math.sqrt(variance) / scale / clip,
         epsilon=claimed,
-        wraps=1.0 if too_wide else wrap_probability(noise, share, scale * clip, about),
+        wraps=1.0 if too_wide else wrap_probability(kind, share, scale * clip, about),
     )
 
 
-def wrap_probability(noise: Noise, share_variance: float, norm: float, about: Aggregate) -> float:
+def wrap_probability(
+    kind: type[Distributed], share_variance: float, norm: float, about: Aggregate
+) -> float:
     """Bound on the probability that any coordinate of a sum leaves the ring.
 
     Args:
-        noise: The mechanism.
+        kind: The mechanism.
         share_variance: Variance of one phone's share.
         norm: Largest L2 norm of an update before rounding, in whole numbers.
         about: What the sum is made of.
@@ -163,7 +171,7 @@ def wrap_probability(noise: Noise, share_variance: float, norm: float, about: Ag
     room = 2.0 ** (about.bits - 1) - 1.0 - about.most
     if room <= 0.0:
         return 1.0
-    if noise == "distributed_skellam" and added:
+    if kind is DistributedSkellam and added:
         # log E exp(t x) of Skellam noise is its variance times cosh t - 1.
         t = brentq(lambda t: spread * t + added * math.sinh(t) - room, 0.0, 700.0)
         log = spread * t * t / 2.0 + added * (math.cosh(t) - 1.0) - room * t

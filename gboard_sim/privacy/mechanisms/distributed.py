@@ -10,9 +10,10 @@ enough once `minimum` - `colluders` phones have added theirs; a larger cohort ha
 How scale and noise follow from an epsilon stands in `gboard_sim.privacy.distributed_calibration`.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +21,34 @@ from gboard_sim import rotation, seeds
 from gboard_sim.privacy.clipping import clip_l2
 from gboard_sim.privacy.mechanisms import discrete_gaussian
 from gboard_sim.privacy.mechanisms.integer_rounding import norm_bound, round_within
+from gboard_sim.protocols import MechanismState, Released, Summed
 from gboard_sim.records import Floats, Ints, PrivacyEvent, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class ClippedOnce:
+    """An L2 norm to which phones clip; an honest-but-curious server sees no single update.
+
+    Attributes:
+        clip: The norm C.
+    """
+
+    clip: float
+
+    def on_phone(self, update: Vector) -> tuple[Vector, bool]:
+        """The clipped update, and whether its norm was at most the clip."""
+        clipped = clip_l2(update, self.clip)
+        return clipped, clipped is update
+
+    def on_server(self, received: Vector, parameters: int) -> Vector:
+        """The share, as it came.
+
+        Raises:
+            ValueError: It has another shape.
+        """
+        if received.shape != (parameters,):
+            raise ValueError(f"share has shape {received.shape}; wanted: ({parameters},)")
+        return received
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +64,9 @@ class Distributed(ABC):
         scale: Whole numbers in a unit of the update.
         share_variance: Variance of one phone's share of noise, in whole numbers squared.
         name: Its name in experiment files.
-        trusts: Secure aggregation and the other phones' shares.
     """
 
     name: ClassVar[str]
-    trusts: ClassVar[Literal["aggregation"]] = "aggregation"
 
     clip: float
     noise_multiplier: float
@@ -53,13 +79,18 @@ class Distributed(ABC):
     def _noise(self, size: int, random: np.random.Generator) -> Ints:
         """One phone's share. Shape [size]."""
 
-    def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
-        """The clipped update, which `share` hides.
+    @property
+    def adapts(self) -> bool:
+        """Whether the bound follows: never."""
+        return False
 
-        Raises:
-            ValueError: The update holds NaN or infinity.
-        """
-        return clip_l2(update, self.clip)
+    def start(self, parameters: int) -> MechanismState:
+        """Nothing is remembered."""
+        return {}
+
+    def bound(self, state: MechanismState) -> "ClippedOnce":
+        """The clip, which no server can check behind a mask."""
+        return ClippedOnce(self.clip)
 
     def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
         """What a phone adds to the sum, before its mask: whole numbers from 0 to 2^bits - 1.
@@ -92,9 +123,23 @@ class Distributed(ABC):
         turned = (signed / self.scale).astype(np.float32)
         return rotation.rotate_back(turned, self._rotation(version)).astype(np.float64)
 
-    def event(self, version: int, releases: int) -> PrivacyEvent | None:
-        """The ledger's entry for a step: one sum was seen."""
-        return PrivacyEvent(self.name, version, 1, self.noise_multiplier, self.clip)
+    def release(self, state: MechanismState, summed: Summed) -> Released:
+        """The mean of a cohort, whose size is public; see `ServerMechanism`.
+
+        What is summed are shares: whole numbers below 2^24, whose sums float64 holds exactly.
+        """
+        mean = self.opened(summed.total.astype(np.int64), summed.version)
+        mean /= max(summed.uploads, 1)
+        event = PrivacyEvent(
+            mechanism=self.name,
+            version=summed.version,
+            releases=1,
+            noise_multiplier=self.noise_multiplier,
+            clip=self.clip,
+            deviation=math.sqrt(summed.uploads * self.share_variance) / self.scale,
+            refused=summed.refused,
+        )
+        return Released(mean, state, event)
 
     def _rotation(self, version: int) -> int:
         return int(seeds.bits(self.seed, "rotation-key", version))

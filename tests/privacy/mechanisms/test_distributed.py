@@ -12,6 +12,7 @@ from gboard_sim.privacy.mechanisms.distributed import (
     DistributedSkellam,
 )
 from gboard_sim.privacy.mechanisms.integer_rounding import norm_bound
+from gboard_sim.protocols import Summed
 
 KINDS = [DistributedSkellam, DistributedDiscreteGaussian]
 SIZE = 200_000
@@ -25,9 +26,14 @@ def mechanism(kind=DistributedSkellam, **changes):
     return kind(**(values | changes))
 
 
+def clipped(made, update):
+    """The update as its phone clips it."""
+    return made.bound({}).on_phone(update)[0]
+
+
 def summed(made, updates, version=3):
     """The sum of shares modulo 2^bits, as the server sees it. Shape [P]."""
-    shares = [made.share(made.privatize(u, phone, 0), phone, 0, version) for phone, u in updates]
+    shares = [made.share(clipped(made, u), phone, 0, version) for phone, u in updates]
     return np.sum(shares, axis=0, dtype=np.int64) % 2**made.bits
 
 
@@ -69,10 +75,10 @@ def test_after_decoding_the_deviation_is_the_predicted_one_within_two_percent(ki
     made = mechanism(kind, scale=scale, share_variance=share)
     rng = np.random.default_rng(1)
     updates = [(phone, rng.normal(size=SIZE).astype(np.float32)) for phone in range(6)]
-    clipped = [made.privatize(update, 0, 0) for _, update in updates]
-    error = made.opened(summed(made, updates), 3) - np.sum(clipped, axis=0, dtype=np.float64)
+    short = [clipped(made, update) for _, update in updates]
+    error = made.opened(summed(made, updates), 3) - np.sum(short, axis=0, dtype=np.float64)
     rounding = 0.0
-    for update in clipped:
+    for update in short:
         turned = rotation.rotate(update, made._rotation(3)).astype(np.float64) * scale
         fraction = turned - np.floor(turned)
         rounding += float((fraction * (1.0 - fraction)).mean())
@@ -90,9 +96,9 @@ def test_norms_are_never_above_the_clip_before_or_the_bound_after_rounding(kind)
     rng = np.random.default_rng(2)
     bound = norm_bound(made.scale * made.clip, 3000)
     for scale in 10.0 ** np.arange(-4, 5):
-        clipped = made.privatize(rng.normal(0, scale, 3000).astype(np.float32), 0, 0)
-        assert np.linalg.norm(clipped.astype(np.float64)) <= made.clip
-        whole = made.share(clipped, 0, 0, 1).astype(np.int64)
+        short = clipped(made, rng.normal(0, scale, 3000).astype(np.float32))
+        assert np.linalg.norm(short.astype(np.float64)) <= made.clip
+        whole = made.share(short, 0, 0, 1).astype(np.int64)
         signed = (whole + 2**15) % 2**16 - 2**15
         assert np.linalg.norm(signed) <= bound
 
@@ -116,13 +122,28 @@ def test_shares_fill_the_ring_and_no_two_are_alike(kind):
 def test_phones_of_one_cohort_share_a_rotation_and_cohorts_do_not():
     made = mechanism(share_variance=0.0, scale=30_000.0)
     update = np.random.default_rng(4).normal(size=500).astype(np.float32)
-    clipped = made.privatize(update, 0, 0)
-    here, there = (made.share(clipped, 0, 0, version).astype(np.int64) for version in (3, 4))
-    assert made.opened(here, 3) == pytest.approx(clipped, abs=3e-4)
-    assert np.abs(made.opened(here, 4) - clipped).max() > 0.01
-    assert np.abs(made.opened(there, 4) - clipped).max() < 3e-4
+    short = clipped(made, update)
+    here, there = (made.share(short, 0, 0, version).astype(np.int64) for version in (3, 4))
+    assert made.opened(here, 3) == pytest.approx(short, abs=3e-4)
+    assert np.abs(made.opened(here, 4) - short).max() > 0.01
+    assert np.abs(made.opened(there, 4) - short).max() < 3e-4
 
 
-def test_the_event_is_one_sum():
-    assert mechanism().event(5, 40).releases == 1
-    assert mechanism().event(5, 40).mechanism == "distributed_skellam"
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_release_is_the_mean_of_those_who_are_there_and_the_event_says_what_ran(kind):
+    made = mechanism(kind)
+    updates = [(phone, np.full(400, 0.01, np.float32)) for phone in range(5)]
+    # As the workers add them up: float64, and not yet modulo anything.
+    shares = [made.share(clipped(made, u), phone, 0, 3) for phone, u in updates]
+    total = np.sum(shares, axis=0, dtype=np.float64)
+    released = made.release({}, Summed(version=3, total=total, uploads=5, within=5))
+    assert (released.mean == made.opened(summed(made, updates), 3) / 5).all()
+    event = released.event
+    assert (event.mechanism, event.version, event.releases) == (made.name, 3, 1)
+    assert event.deviation == pytest.approx(math.sqrt(5 * 40.0) / 900.0)
+    assert released.mean.std() == pytest.approx(event.deviation / 5, rel=0.15)
+
+
+def test_a_share_of_another_shape_is_no_share():
+    with pytest.raises(ValueError, match=r"shape \(3,\); wanted: \(4,\)"):
+        mechanism().bound({}).on_server(np.zeros(3, np.float32), 4)

@@ -137,7 +137,7 @@ def test_masked_or_not_the_released_sum_is_the_same():
     rng = np.random.default_rng(2)
     updates = [rng.normal(size=500).astype(np.float32) for _ in range(6)]
     shares = {
-        place: made.share(made.privatize(update, place, 0), place, 0, 3).astype(np.int64)
+        place: made.share(made.bound({}).on_phone(update)[0], place, 0, 3).astype(np.int64)
         for place, update in enumerate(updates, start=1)
     }
     seen = aggregate(shares, threshold=4, bits=16, before_sending=[3], entropy=entropy())
