@@ -1,5 +1,7 @@
 """What an experiment promises about privacy, who carries it out, and what a run's log shows."""
 
+from dataclasses import replace
+
 import pyarrow.compute as pc
 
 from gboard_sim import distributed_claims, local_claims
@@ -7,14 +9,18 @@ from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.experiment_privacy import AT_SERVER, IN_SUMS
 from gboard_sim.model_spec import parameters_of
+from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.central_claim import central_claim
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import NoMechanism
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
+from gboard_sim.privacy.mechanisms.banded import Banded
+from gboard_sim.privacy.mechanisms.blocks import Blocks
 from gboard_sim.privacy.mechanisms.independent import Independent
 from gboard_sim.privacy.mechanisms.server_sums import ServerSums
-from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
+from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, versions_of
+from gboard_sim.privacy.mechanisms.tree import Tree
 from gboard_sim.protocols import Mechanism, ServerMechanism
 from gboard_sim.runlog import RunDirectory
 
@@ -122,8 +128,31 @@ def _bounds(experiment: Experiment) -> Bounds:
 
 
 def _noise(experiment: Experiment) -> SumNoise:
-    """What the noise of one version has to do with that of others."""
-    return Independent()
+    """What the noise of one version has to do with that of others.
+
+    Raises:
+        ValueError: A bound is missing, or the run is too short.
+    """
+    privacy, bounds = experiment.privacy, _bounds(experiment)
+    if privacy.mechanism == "central_gaussian":
+        return Independent()
+    adaptive = privacy.adaptive_clip
+    warm_up = 0 if adaptive is None else adaptive.versions or 0
+    rest = versions_of(bounds) - warm_up
+    if rest < 1:
+        raise ValueError(
+            f"adaptive_clip.versions(={warm_up}) must be below run.versions(={bounds.versions})"
+        )
+    length = min(privacy.restart_every or rest, rest)
+    inner: SumNoise
+    if privacy.mechanism == "tree":
+        inner = Tree()
+    elif privacy.mechanism == "banded":
+        bands = privacy.bands or bounds.separation
+        inner = Banded(min(bands, length), length, privacy.column_norm_squared)
+    else:
+        inner = best_blt(replace(bounds, versions=length), privacy.buffers)
+    return Blocks(inner, warm_up, length) if length < rest + warm_up else inner
 
 
 def _denominator(experiment: Experiment) -> float:

@@ -12,7 +12,10 @@ Clip = Annotated[float, Field(ge=1e-12, le=1e12)]
 PURE = ("local_laplace", "priv_unit")
 """Mechanisms whose epsilon needs no delta."""
 
-AT_SERVER = ("central_gaussian",)
+CORRELATED = ("tree", "banded", "blt")
+"""Noise of DP-FTRL, that of one version correlated with that of those before."""
+
+AT_SERVER = ("central_gaussian", *CORRELATED)
 """Mechanisms of which a trusted server carries out a part."""
 
 IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
@@ -36,6 +39,12 @@ TAKES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(IN_SUMS, ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders")),
     **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
 }
+for _name, _keys in {
+    "tree": ("restart_every",),
+    "banded": ("restart_every", "bands", "column_norm_squared"),
+    "blt": ("restart_every", "buffers"),
+}.items():
+    TAKES[_name] = (*TAKES[_name], *_keys)
 """Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
 
 
@@ -49,7 +58,8 @@ class AdaptiveClip(Table):
         learning_rate: How fast it follows.
         bit_noise: Standard deviation of the noise on the sum of the bits that phones send beside
             their updates; None is a twentieth of the denominator.
-        versions: Versions after which it stays as it is; None follows to the end.
+        versions: Versions after which it stays as it is; None follows to the end. Correlated noise
+            needs it: until then its noise is independent.
     """
 
     quantile: Share = 0.5
@@ -80,6 +90,12 @@ class Privacy(Table):
         noise_cohort: Uploads in the cohorts of a larger fleet whose noise is simulated: the noise
             of a mean is that of as many. This fleet then has no epsilon.
         adaptive_clip: How the clip follows the updates' norms; None keeps it.
+        restart_every: Versions after which correlated noise begins anew; None is never.
+        bands: Versions whose noise hangs together (`banded`); None is
+            `protocol.separation_versions`, the most that are allowed.
+        column_norm_squared: Squared norm of the matrix's columns, in whose units `noise_multiplier`
+            counts (`banded`).
+        buffers: Vectors of the model's size through which noise hangs together (`blt`).
         seed: Keys the noise and nothing else.
     """
 
@@ -94,6 +110,10 @@ class Privacy(Table):
     denominator: Positive | None = None
     noise_cohort: Count | None = None
     adaptive_clip: AdaptiveClip | None = None
+    restart_every: Count | None = None
+    bands: Count | None = None
+    column_norm_squared: Positive = 1.0
+    buffers: Annotated[int, Field(ge=2, le=5)] = 3
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
@@ -116,6 +136,12 @@ class Privacy(Table):
             raise ValueError(
                 f"delta(={self.delta}) must be above 0 with mechanism(={self.mechanism!r}); hint: "
                 f"{', '.join(PURE)} needs none"
+            )
+        follows = self.adaptive_clip is not None and self.adaptive_clip.versions is None
+        if follows and self.mechanism in CORRELATED:
+            raise ValueError(
+                f"mechanism(={self.mechanism!r}) needs adaptive_clip.versions: correlated noise is "
+                "scaled to one clip, which is estimated first and then stays"
             )
         if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
             raise ValueError(

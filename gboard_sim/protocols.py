@@ -291,7 +291,7 @@ class ServerMechanism(Protocol):
         """Whether the bound of a version depends on the version before."""
         ...
 
-    def start(self, parameters: int) -> MechanismState:
+    def start(self) -> MechanismState:
         """What it remembers before the first version."""
         ...
 

@@ -59,7 +59,15 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
-_PRIVATE = ("local_gaussian", "local_laplace", "priv_unit", "central_gaussian")
+_PRIVATE = (
+    "local_gaussian",
+    "local_laplace",
+    "priv_unit",
+    "central_gaussian",
+    "tree",
+    "banded",
+    "blt",
+)
 """Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
 
 _IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")

@@ -3,6 +3,8 @@
 Worker processes import this, so nothing here imports the accountant's libraries.
 """
 
+from gboard_sim.privacy.mechanisms.banded import Banded
+from gboard_sim.privacy.mechanisms.blt import Blt
 from gboard_sim.privacy.mechanisms.distributed import (
     DistributedDiscreteGaussian as DistributedDiscreteGaussian,
 )
@@ -12,11 +14,12 @@ from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian as LocalG
 from gboard_sim.privacy.mechanisms.local_laplace import LocalLaplace as LocalLaplace
 from gboard_sim.privacy.mechanisms.none import NoMechanism as NoMechanism
 from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit as PrivUnit
+from gboard_sim.privacy.mechanisms.tree import Tree
 
 ON_PHONES = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit)
 """What runs on a phone."""
 
-AT_SERVER = (Independent,)
+AT_SERVER = (Independent, Tree, Banded, Blt)
 """Noise that a trusted server adds to sums."""
 
 IN_SUMS = (DistributedSkellam, DistributedDiscreteGaussian)

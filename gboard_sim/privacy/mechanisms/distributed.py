@@ -84,7 +84,7 @@ class Distributed(ABC):
         """Whether the bound follows: never."""
         return False
 
-    def start(self, parameters: int) -> MechanismState:
+    def start(self) -> MechanismState:
         """Nothing is remembered."""
         return {}
 
