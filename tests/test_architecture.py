@@ -15,9 +15,9 @@ GROUND = {
     "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
-    "accounting", "artefacts", "audit", "claims", "export", "fleet_facts", "learning_half",
-    "registry", "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point",
-    "sweep_table", "world",
+    "accounting", "artefacts", "audit", "claims", "distributed_claims", "export", "fleet_facts",
+    "learning_half", "local_claims", "model_spec", "registry", "simulate", "summary", "sweep",
+    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "world",
 }  # fmt: skip
 FACES = {
     "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep",
