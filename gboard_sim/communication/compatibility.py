@@ -136,14 +136,14 @@ ENTRIES = (
         reason=_FOLLOWS_LOSS,
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=("modular",),
         mechanisms=_IN_SUMS,
         weights=(),
         reason=_FOLLOWS_NORM,
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=_IN_SUMS,
         weights=(),
@@ -151,7 +151,7 @@ ENTRIES = (
         "send; set codec.name to modular",
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=("modular",),
         mechanisms=("none", *_PRIVATE),
         weights=(),
