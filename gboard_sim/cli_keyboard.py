@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, screen
 
 
@@ -28,9 +29,11 @@ def export(
 ) -> None:
     """Write a run's model for a keyboard: ONNX files, tokenizer, loader, manifest; each checked."""
     from gboard_sim import export as join
-    from gboard_sim.keyboard_web.page import write_page
+    from gboard_sim.keyboard_web.page import prepare, write_page
 
     with screen(quiet=True):
+        if web is not None:
+            prepare(web, quantize or "float32", onnxruntime_web)
         tell = partial(print, file=sys.stderr, flush=True)
         found = join.export(run, precision=quantize or "float32", out=out, tell=tell)
         page = None if web is None else write_page(found.folder, web, runtime=onnxruntime_web)
@@ -49,3 +52,32 @@ def export(
         print(f"\n{found.folder}")
         if page is not None:
             print(page)
+
+
+def type_in_terminal(
+    artefacts: Annotated[
+        Path, typer.Argument(help="A folder that export wrote, or a run's artefacts.")
+    ],
+    blocklist: Annotated[
+        Path | None, typer.Option(help="Words that are never shown, one a line.")
+    ] = None,
+) -> None:
+    """Type in the terminal: three words are shown, Tab or 1-3 takes one; keystrokes saved."""
+    try:
+        from gboard_sim.cli_type import TypingApp
+    except ModuleNotFoundError as error:
+        raise GboardSimError(
+            f"type needs {error.name}; hint: pip install 'gboard-sim[type]'"
+        ) from None
+
+    with screen(quiet=True):
+        try:
+            blocked = [] if blocklist is None else blocklist.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise GboardSimError(f"--blocklist {blocklist}: cannot be read: {error}") from None
+        app = TypingApp(artefacts, blocked)
+        if not sys.stdin.isatty() or not sys.stdout.isatty():
+            raise GboardSimError(
+                "type needs a terminal; hint: python ARTEFACTS/keyboard.py TEXT needs none"
+            )
+        app.run()

@@ -257,6 +257,15 @@ class Bound(Protocol):
         ...
 
 
+@runtime_checkable
+class Sharing(Protocol):
+    """A mechanism of which phones add shares to a sum, instead of their updates."""
+
+    def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
+        """What a phone adds to the sum that makes `version`; keyed by its own count of payloads."""
+        ...
+
+
 MechanismState = Mapping[str, Floats]
 """What a server's mechanism remembers from one version to the next; checkpoints keep it."""
 
@@ -308,7 +317,7 @@ class ServerMechanism(Protocol):
         """Whether the bound of a version depends on the version before."""
         ...
 
-    def start(self, parameters: int) -> MechanismState:
+    def start(self) -> MechanismState:
         """What it remembers before the first version."""
         ...
 

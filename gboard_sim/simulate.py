@@ -27,6 +27,7 @@ from gboard_sim.fleet.recorded_learner import JournaledLearner
 from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.fleet_facts import fleet_facts
 from gboard_sim.journal import Journal
+from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
@@ -256,6 +257,7 @@ def _carry_out(
             utc_offset_s=made.population.utc_offset_s,
             seed=experiment.run.seed,
         )
+        made = world.sized(made, Tokenizer(text.vocabulary.model).size)
         if checkpoint is None:
             _begin(directory, experiment, "run")
         workshop = open_workshop(made, text, directory, Path(scratch))

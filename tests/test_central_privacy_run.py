@@ -50,12 +50,18 @@ def kill_at_2(step):
         raise KilledError
 
 
-CASES = [("central_gaussian", {"adaptive_clip": {"bit_noise": 2.0}})]
+CASES = [
+    ("central_gaussian", {"adaptive_clip": {"bit_noise": 2.0}}),
+    ("tree", {}),
+    ("banded", {"bands": 2}),
+    ("blt", {"adaptive_clip": {"bit_noise": 2.0, "versions": 1}}),
+]
 
 
 @pytest.mark.parametrize(("mechanism", "keys"), CASES, ids=[case[0] for case in CASES])
 def test_a_run_keeps_its_claim_and_its_bits_over_workers_and_when_killed(tmp_path, mechanism, keys):
-    experiment = load(mechanism, **keys)
+    separate = f"protocol.separation_versions={2 if mechanism == 'banded' else 1}"
+    experiment = load(mechanism, separate, **keys)
     one = gboard_sim.run(experiment, out=tmp_path / "one")
     said = ledger(tmp_path / "one")
     assert said["broken"] is None
@@ -67,7 +73,7 @@ def test_a_run_keeps_its_claim_and_its_bits_over_workers_and_when_killed(tmp_pat
     assert again["epsilon_policy"] == one.summary["epsilon_policy"]
     assert again["epsilon_realised"] == one.summary["epsilon_realised"]
 
-    several = load(mechanism, "run.workers=2", "run.lookahead=0", **keys)
+    several = load(mechanism, separate, "run.workers=2", "run.lookahead=0", **keys)
     two = gboard_sim.run(several, out=tmp_path / "two")
     assert bits(two.directory.path) == bits(one.directory.path)
 

@@ -14,7 +14,7 @@ from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
-from gboard_sim.protocols import MechanismState, ServerMechanism, Summed
+from gboard_sim.protocols import MechanismState, ServerMechanism, Sharing, Summed
 from gboard_sim.records import Cohort, PrivacyEvent, Vector
 
 CHUNK = 5
@@ -175,6 +175,9 @@ class Averaging:
         if self._residuals is not None:
             taken = {name: self._residuals.read(name) for name in _taken(job)}
             job = replace(job, residuals=taken)
+        if isinstance(self._mechanism, Sharing):
+            version = self.cohort.makes_version
+            job = replace(job, sharing=self._mechanism, makes_version=version)
         return number, job
 
     def add(self, number: int, result: Result) -> None:

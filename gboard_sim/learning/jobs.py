@@ -19,7 +19,7 @@ from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.protocols import Bound
+from gboard_sim.protocols import Bound, Sharing
 from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
@@ -89,6 +89,8 @@ class TrainChunks:
         carries: What each upload has to do with residuals; none without error feedback.
         residuals: Those that uploads take from before this job. Shape [C] each.
         bound: What an upload may say at most; None lets it be.
+        sharing: Turns updates into shares of a sum; None leaves them updates.
+        makes_version: The version of that sum.
     """
 
     uploads: Sequence[Upload]
@@ -97,6 +99,8 @@ class TrainChunks:
     carries: Sequence[Carry] = ()
     residuals: Mapping[Name, Halves] = field(default_factory=dict)
     bound: Bound | None = None
+    sharing: Sharing | None = None
+    makes_version: int = 0
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads' stints trained on."""
@@ -129,6 +133,8 @@ class TrainChunks:
             parameters, short = len(update), False
             if self.bound is not None:
                 update, short = self.bound.on_phone(update)
+            if self.sharing is not None:
+                update = self.sharing.share(update, *name, self.makes_version)
             if not self.carries:
                 received, size = workshop.sender(upload).transmit(update, *name)
             else:

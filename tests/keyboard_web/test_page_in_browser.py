@@ -15,13 +15,16 @@ from gboard_sim.keyboard.words import words
 from gboard_sim.learning.text.packing import pack
 
 LOADS_AND_PREDICTS_MS = 2000
+KEPT = "document.body.dataset.kept !== undefined"
 STALLS = 10  # as slow as the shared machines of a test may be against an idle one
 FOREIGN = ["zyzzyva", "naïve", "日本語", "don't", "hi🙂there", "\u212bngstr\u00f6m", "x" * 300]
 
 
 @pytest.fixture
 def page(browser, server):
+    """The page, loaded and kept for use without the server."""
     browser.open(server.address)
+    browser.wait(KEPT)
     return browser
 
 
@@ -268,7 +271,6 @@ def test_it_loads_and_predicts_in_time(page):
 
 
 def test_no_request_leaves_the_server_and_none_follows_the_load(page, server, page_folder):
-    page.wait("document.body.dataset.kept !== undefined")
     files = {str(path.relative_to(page_folder)) for path in page_folder.rglob("*")}
     loaded = list(page.requests)
     assert {address.removeprefix(server.address) for address in loaded} <= files | {""}
@@ -297,7 +299,7 @@ def test_requests_are_seen_and_one_elsewhere_is_refused_by_the_page(page, server
 def test_once_loaded_it_opens_without_the_server(browser, serve, page_folder, reference):
     with serve(page_folder) as server:
         browser.open(server.address)
-        browser.wait("document.body.dataset.kept !== undefined")
+        browser.wait(KEPT)
         address = server.address
     browser.open(address)
     assert shown(browser) == [word.capitalize() for word in reference.keyboard.suggest("")]

@@ -208,8 +208,8 @@ def test_an_upload_that_lies_has_no_effect_on_the_sum_and_is_named(workshop, del
     bound = ClipBound(0.01, lengthens=1e-6)
     uploads = [replace(upload(workshop, phone), session=10 + phone) for phone in (0, 1, 2)]
     lied_to = replace(workshop, codec=Liar(delivered))
-    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound).work(lied_to)
-    [honest] = TrainChunks(uploads[::2], [1.0] * 2, 5, bound).work(workshop)
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=bound).work(lied_to)
+    [honest] = TrainChunks(uploads[::2], [1.0] * 2, 5, bound=bound).work(workshop)
     assert np.array_equal(made.total, honest.total)
     assert [session for session, _ in made.refused] == [11]
     assert not honest.refused
@@ -219,12 +219,12 @@ def test_bounded_uploads_are_clipped_and_told_from_short_ones(workshop):
     uploads = [upload(workshop, phone) for phone in (0, 1, 2)]
     norms = sorted(float(np.linalg.norm(update)) for update, _, _ in train(workshop, uploads))
     between = ClipBound((norms[0] + norms[1]) / 2)
-    [made] = TrainChunks(uploads, [1.0] * 3, 5, between).work(workshop)
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=between).work(workshop)
     assert made.within == 1
-    [loose] = TrainChunks(uploads, [1.0] * 3, 5, ClipBound(2 * norms[2])).work(workshop)
+    [loose] = TrainChunks(uploads, [1.0] * 3, 5, bound=ClipBound(2 * norms[2])).work(workshop)
     [plain] = TrainChunks(uploads, [1.0] * 3, 5).work(workshop)
     assert loose.within == 3
     assert loose.total.tobytes() == plain.total.tobytes()
     tight = ClipBound(0.5 * norms[0])
-    [made] = TrainChunks(uploads[:1], [1.0], 5, tight).work(workshop)
+    [made] = TrainChunks(uploads[:1], [1.0], 5, bound=tight).work(workshop)
     assert np.linalg.norm(made.total) == pytest.approx(tight.clip, rel=1e-5)
