@@ -162,8 +162,12 @@ ENTRIES = (
 
 
 ERROR_FEEDBACK = ("none",)
-"""Mechanisms with which phones may keep residuals: under a claim, what earlier text left out of
-their payloads would leave them later, in a sum that nobody clipped nor added noise to."""
+"""Mechanisms with which phones may keep what a codec left out of their payloads."""
+
+ERROR_FEEDBACK_REASON = (
+    "a residual carries what earlier text left out of a payload into a later one, outside the clip "
+    "that the claim counts on; set codec.error_feedback to false"
+)
 
 TYPED_ROWS = ("none",)
 """Mechanisms with which phones may send the rows of words that they typed, and no others."""
@@ -218,9 +222,7 @@ def check(
                 )
             if error_feedback and mechanism not in ERROR_FEEDBACK:
                 raise IncompatibleError(
-                    f"{asked} and error feedback cannot compose: a residual carries what earlier "
-                    "text left out of a payload into a later one, outside the clip that the claim "
-                    "counts on; set codec.error_feedback to false"
+                    f"{asked} and error feedback cannot compose: {ERROR_FEEDBACK_REASON}"
                 )
             if word_rows == "typed" and mechanism not in TYPED_ROWS:
                 raise IncompatibleError(
