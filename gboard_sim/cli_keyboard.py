@@ -50,4 +50,4 @@ def export(
         )
         print(f"\n{found.folder}")
         if page is not None:
-            print(page)
+            print(f"{page}; to open it: python -m http.server --directory {web}")
