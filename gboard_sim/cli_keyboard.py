@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, screen
 
 
@@ -51,3 +52,32 @@ def export(
         print(f"\n{found.folder}")
         if page is not None:
             print(f"{page}; to open it: python -m http.server --directory {web}")
+
+
+def type_in_terminal(
+    artefacts: Annotated[
+        Path, typer.Argument(help="A folder that export wrote, or a run's artefacts.")
+    ],
+    blocklist: Annotated[
+        Path | None, typer.Option(help="Words that are never shown, one a line.")
+    ] = None,
+) -> None:
+    """Type in the terminal: three words are shown, Tab or 1-3 takes one; keystrokes saved."""
+    try:
+        from gboard_sim.cli_type import TypingApp
+    except ModuleNotFoundError as error:
+        raise GboardSimError(
+            f"type needs {error.name}; hint: pip install 'gboard-sim[type]'"
+        ) from None
+
+    with screen(quiet=True):
+        try:
+            blocked = [] if blocklist is None else blocklist.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise GboardSimError(f"--blocklist {blocklist}: cannot be read: {error}") from None
+        app = TypingApp(artefacts, blocked)
+        if not sys.stdin.isatty() or not sys.stdout.isatty():
+            raise GboardSimError(
+                "type needs a terminal; hint: python ARTEFACTS/keyboard.py TEXT needs none"
+            )
+        app.run()

@@ -4,7 +4,8 @@ Schedules, codecs and mechanisms reach the fleet and the learning half as argume
 so that neither imports `communication` or `privacy`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from gboard_sim.records import (
@@ -81,6 +82,18 @@ class Learner(Protocol):
         ...
 
 
+class Downlink(Protocol):
+    """What phones download where it is not the whole model, just as the server has it."""
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def publish(self, published: Vector, master: Vector, version: int) -> Vector:
+        """What phones hold of a version, given what they hold of the one before. Shape [P] each."""
+        ...
+
+
 class Schedule(Protocol):
     """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`)."""
 
@@ -102,6 +115,14 @@ class Schedule(Protocol):
     @property
     def rests(self) -> bool:
         """Whether windows without an upload are spent without training; they count as stints."""
+        ...
+
+    @property
+    def rebases(self) -> bool:
+        """Whether a phone downloads the newest version in every window, and trains on from there.
+
+        What it has not sent is carried onto that version.
+        """
         ...
 
     def uploads(self, stints: Ints) -> Flags:
@@ -144,13 +165,19 @@ class Sized(Protocol):
 class Triggered(Protocol):
     """A schedule whose phones look at their update before they send it, or do not."""
 
-    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
+    @property
+    def looks_at(self) -> str:
+        """What it asks of an update: `norm` or `sign_agreement`, a field of `records.Measure`."""
+        ...
+
+    def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
         """Which of some phones send. Shape [n].
 
         Args:
             version: The server's version.
+            base: The version that each update is measured from. Shape [n].
             stints: Stints of each phone's cycle, the one just trained included. Shape [n].
-            norm: L2 norm of each update. Shape [n].
+            found: What was found of each update. Shape [n].
         """
         ...
 
@@ -211,4 +238,93 @@ class Mechanism(Protocol):
 
     def event(self, version: int, releases: int) -> PrivacyEvent | None:
         """The ledger's entry for a step, or None where nothing is claimed."""
+        ...
+
+
+class Bound(Protocol):
+    """How much one upload can say: the phone clips to it, and the server clips what it decodes."""
+
+    def on_phone(self, update: Vector) -> tuple[Vector, bool]:
+        """The update as the phone encodes it, and whether it was short enough as it was."""
+        ...
+
+    def on_server(self, received: Vector, parameters: int) -> Vector:
+        """What the server adds of an update of which it wants so many numbers.
+
+        Raises:
+            ValueError: It cannot be what an honest phone sent, and counts for nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A mechanism of which phones add shares to a sum, instead of their updates."""
+
+    def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
+        """What a phone adds to the sum that makes `version`; keyed by its own count of payloads."""
+        ...
+
+
+MechanismState = Mapping[str, Floats]
+"""What a server's mechanism remembers from one version to the next; checkpoints keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What a server knows of a cohort whose uploads it has bounded and added up.
+
+    Attributes:
+        version: The version that is made of it.
+        total: The sum of weight times update; the release may change it in place. Shape [P].
+        uploads: How many are in the sum.
+        within: How many of them were short enough before the phone clipped them.
+        refused: Sessions of the others, each with the reason.
+    """
+
+    version: int
+    total: Floats
+    uploads: int
+    within: int
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a server's mechanism lets out of a cohort.
+
+    Attributes:
+        mean: The noised sum over the fixed denominator. Shape [P].
+        state: What to remember.
+        event: The ledger's entry.
+    """
+
+    mean: Floats
+    state: MechanismState
+    event: PrivacyEvent
+
+
+class ServerMechanism(Protocol):
+    """What makes a sum private at the server, which is trusted with the updates in it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the bound of a version depends on the version before."""
+        ...
+
+    def start(self) -> MechanismState:
+        """What it remembers before the first version."""
+        ...
+
+    def bound(self, state: MechanismState) -> Bound:
+        """What bounds the uploads of the version that follows a state."""
+        ...
+
+    def release(self, state: MechanismState, summed: Summed) -> Released:
+        """What may be used of a cohort; `state` is not changed."""
         ...

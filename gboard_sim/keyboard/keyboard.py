@@ -152,6 +152,22 @@ class Keyboard:
         before, typed = self._split(text)
         return [word for word, _ in self.ranked(before, typed, k)]
 
+    def accepted(self, text: str, word: str) -> str:
+        """The text after a word that was shown has been taken: with it, and a space behind it.
+
+        Args:
+            text: What had been typed.
+            word: The word, which takes the place of the letters that were being typed.
+        """
+        typed = self._split(text)[1]
+        end = len(text)
+        if typed:
+            while tokens(text[end:]) != [typed]:
+                end -= 1
+        elif text and tokens(text[-1]):
+            return f"{text} {word} "
+        return f"{text[:end]}{word} "
+
     def ranked(self, before: Sequence[str], typed: str = "", k: int = 3) -> list[tuple[str, float]]:
         """The most probable words and their natural log-probabilities, the best first.
 

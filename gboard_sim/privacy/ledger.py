@@ -1,47 +1,39 @@
 """The ledger: the privacy events that really ran, held against the claim that came before them."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from gboard_sim.privacy import accountant
-from gboard_sim.privacy.claim import LEAVES_PHONE, Claim
-from gboard_sim.records import Flags, Ints, PrivacyEvent
-
-
-def most_payloads(phone: Ints, left_phone: Flags) -> int:
-    """The most payloads that left any one phone, used or not, whole or broken off.
-
-    Args:
-        phone: The phone of each session. Shape [n].
-        left_phone: Whether any payload byte left it. Shape [n].
-    """
-    return int(np.bincount(phone[left_phone], minlength=1).max())
+from gboard_sim.errors import InvariantError
+from gboard_sim.privacy.bounds import Bounds
+from gboard_sim.privacy.claim import Claim
+from gboard_sim.records import PrivacyEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One run's claim, its events, and what the session log shows.
+    """One run's claim, its events, and what the log shows.
 
     Attributes:
         claim: What was promised before the run.
-        events: The mechanism that ran for each version, over the payloads that it used.
-        most_payloads: The most payloads that left any one phone, by the session log.
+        events: The mechanism that ran for each version; None where the fleet ran alone.
+        seen: How often one phone took part at most, by the log.
     """
 
     claim: Claim
-    events: tuple[PrivacyEvent, ...]
-    most_payloads: int
+    events: tuple[PrivacyEvent, ...] | None
+    seen: Bounds
 
     def broken(self) -> str | None:
         """Why the run did not keep the claim's bounds, or None where it did."""
         claim = self.claim
-        if self.most_payloads > claim.max_uploads:
-            return (
-                f"{self.most_payloads} payloads left one phone; the claim allows "
-                f"{claim.max_uploads}"
-            )
+        if reason := claim.bounds.broken_by(self.seen):
+            return reason
+        if self.events is None:
+            return None
+        entered = {event.version for event in self.events}
+        if missing := set(range(1, (self.seen.versions or 0) + 1)) - entered:
+            return f"version {min(missing)} has no entry in the ledger"
         for event in self.events:
             if event.mechanism != claim.mechanism:
                 return f"version {event.version} ran {event.mechanism!r}, not {claim.mechanism!r}"
@@ -57,25 +49,74 @@ class Ledger:
         return None if self.broken() else self.claim.epsilon_policy
 
     def epsilon_realised(self) -> float | None:
-        """A diagnostic, never a claim: the epsilon of the phone from which most really left.
+        """A diagnostic, never a claim: the epsilon of what the log shows of the busiest phones.
 
         None where the claim's bounds were not kept. It looks at what happened, which a promise
         made beforehand may not, and must not steer a run.
         """
-        if self.broken():
+        if self.broken() or self.claim.epsilon_policy is None:
             return None
-        releases = [(self.claim.noise_multiplier, self.most_payloads)]
-        return accountant.epsilon(releases, self.claim.delta, self.claim.relation)
+        return self.claim.accounting.epsilon(self.seen)
 
     def document(self) -> dict[str, Any]:
         """The ledger as `ledger.json` holds it; an infinite epsilon is Python's infinity."""
         return {
-            "claim": asdict(self.claim),
-            "sentence": str(self.claim),
-            "leaves_phone": [asdict(leaving) for leaving in LEAVES_PHONE],
+            **_promised(self.claim),
             "broken": self.broken(),
             "epsilon_policy": self.epsilon_policy(),
             "epsilon_realised": self.epsilon_realised(),
-            "most_payloads": self.most_payloads,
-            "events": [asdict(event) for event in self.events],
+            "seen": asdict(self.seen),
+            "events": [asdict(event) for event in self.events or ()],
         }
+
+
+class RunningLedger:
+    """The events of a run so far: each is written down before its version is published.
+
+    Args:
+        claim: What is promised.
+        events: Those that a run which is resumed had entered.
+        write: Replaces the ledger's file by a document.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        events: Iterable[PrivacyEvent],
+        write: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._claim = claim
+        self._events = {event.version: event for event in events}
+        self._write = write
+
+    @property
+    def events(self) -> tuple[PrivacyEvent, ...]:
+        """In order of their versions."""
+        return tuple(self._events[version] for version in sorted(self._events))
+
+    def enter(self, event: PrivacyEvent) -> None:
+        """Write an event down; one that a resumed run repeats says what it said before.
+
+        Raises:
+            InvariantError: It says something else.
+        """
+        before = self._events.setdefault(event.version, event)
+        if before != event:
+            raise InvariantError(f"version {event.version} was released as {before}, now {event}")
+        events = [asdict(entered) for entered in self.events]
+        self._write({**_promised(self._claim), "events": events})
+
+
+def read_event(row: Mapping[str, Any]) -> PrivacyEvent:
+    """An event from its row in `ledger.json`."""
+    refused = tuple((session, reason) for session, reason in row["refused"])
+    return PrivacyEvent(**{**row, "refused": refused})
+
+
+def _promised(claim: Claim) -> dict[str, Any]:
+    """What stands in the ledger before the run."""
+    return {
+        "claim": asdict(claim),
+        "sentence": str(claim),
+        "leaves_phone": [asdict(leaving) for leaving in claim.leaves_phone],
+    }

@@ -118,6 +118,14 @@ def _took(contents: Contents) -> Iterator[Row]:
         quantity.count(took_part),
         f"of {quantity.count(fleet.phones)}, in {quantity.count(figure('sessions'))} sessions",
     )
+    if (fed_back := figure("residual_phones")) is not None:
+        lost = [quantity.count(figure(f"residuals_{how}")) for how in ("evicted", "discarded")]
+        yield Row(
+            "phones that used a residual",
+            quantity.count(fed_back),
+            "error feedback did nothing for the others that took part; "
+            f"{lost[0]} residuals were evicted, {lost[1]} discarded",
+        )
     uplink = quantity.data(figure("uplink_bytes_per_phone_mean"))
     downlink = quantity.data(figure("downlink_bytes_per_phone_mean"))
     yield Row("uplink per phone", uplink, "mean over the fleet")
@@ -142,5 +150,7 @@ def _promised(contents: Contents) -> Iterator[Row]:
     elif ledger.get("broken"):
         note = f"no claim: the run did not keep its bounds: {ledger['broken']}"
         yield Row("epsilon", quantity.UNKNOWN, note)
+    elif contents.summary.get("privacy_extrapolated"):
+        yield Row("epsilon", "none", sentence)
     else:
         yield Row("epsilon", "none", "no privacy mechanism ran: nothing is promised to a phone")

@@ -136,6 +136,24 @@ def test_what_is_being_typed_and_what_is_finished(install):
     assert keyboard.suggest("", k=0) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("", "WORD "),
+        ("see ", "see WORD "),
+        ("see,", "see, WORD "),
+        ("see\n", "see\nWORD "),
+        ("See (T", "See (WORD "),
+        ("\ufb01rst \ufb01", "\ufb01rst WORD "),  # a ligature, which the word rule takes apart
+        ("see \N{GRINNING FACE}", "see \N{GRINNING FACE} WORD "),
+    ],
+)
+def test_a_word_taken_replaces_the_letters_that_were_being_typed(install, text, taken):
+    keyboard = Keyboard.load(install().folder)
+    word = "tomorrow"
+    assert keyboard.accepted(text, word) == taken.replace("WORD", word)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "text",
@@ -159,6 +177,9 @@ def test_any_text_gives_distinct_words_of_the_list(loaded, text):
     shown = keyboard.suggest(text)
     assert len(set(shown)) == len(shown) <= 3
     assert set(shown) <= words
+    taken = keyboard.accepted(text, "word")
+    assert taken.endswith("word ")
+    assert taken.startswith(text[: -len(text.split()[-1])] if text.split() else text)
 
 
 @pytest.fixture(scope="module")
