@@ -50,6 +50,7 @@ class World:
         rules: How rounds go, or how an asynchronous server buffers.
         terms: On which phones take part.
         spec: The model's sizes.
+        parameters: Numbers in an update.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         optimizer: The server's.
@@ -67,6 +68,7 @@ class World:
     rules: RoundRules | BufferRules
     terms: Terms
     spec: ModelSpec
+    parameters: int
     schedule: Schedule
     codec: Codec
     optimizer: ServerOptimizer
@@ -116,6 +118,7 @@ def build(experiment: Experiment) -> World:
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
         spec=spec_of(experiment),
+        parameters=parameters,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -138,6 +141,7 @@ def sized(made: World, tokens: int) -> World:
     claim = claim_of(experiment, parameters)
     return replace(
         made,
+        parameters=parameters,
         claim=claim,
         mechanism=on_phones(experiment, claim, parameters),
         at_server=at_server(experiment, claim, parameters),
@@ -239,7 +243,8 @@ def _codec(experiment: Experiment) -> Codec:
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
     if isinstance(made, codecs.Modular):
-        return replace(made, beside_bytes=beside_bytes(experiment)[0])
+        up, down = beside_bytes(experiment)
+        return replace(made, beside_bytes=up, answer_bytes=down)
     return made
 
 
