@@ -16,8 +16,10 @@ class Schedule(Table):
         name: A name from the schedules.
         k: Windows in a cycle (`every_kth`).
         max_age: Versions for which training that was not accepted is kept (`every_kth`,
-            `norm_triggered`, `data_budget`).
+            `norm_triggered`, `lazy`, `data_budget`).
         trains: In which windows of a cycle phones train: `all`, or the `last` (`every_kth`).
+        rebase: When a phone moves on to a newer version within a cycle: `never`, or `each_window`
+            (`every_kth`).
         switch: First version with more than one step (`post_local`).
         growth: What a stage adds, in parts of the first H (`linear_growth`).
         exponent: How fast H falls (`decreasing`).
@@ -30,6 +32,9 @@ class Schedule(Table):
             (`norm_triggered`).
         epsilon: How that grows with the version; 1 is not at all (`norm_triggered`).
         most_windows: Windows after which a phone sends in any case (`norm_triggered`).
+        norm: Length of an update from which on phones send (`lazy`).
+        age: Versions from which on they send in any case (`lazy`).
+        agreement: Share of signs that must be those of the last step, at version 1 (`cmfl`).
         uplink_mb_per_month: Megabytes that a phone may send in thirty days (`data_budget`).
         windows_per_month: Windows in which a phone is eligible in that time (`data_budget`).
     """
@@ -38,6 +43,7 @@ class Schedule(Table):
     k: Count | None = None
     max_age: Annotated[int, Field(ge=0)] | None = None
     trains: Literal["all", "last"] | None = None
+    rebase: Literal["never", "each_window"] | None = None
     switch: Count | None = None
     growth: Positive | None = None
     exponent: Positive | None = None
@@ -49,6 +55,9 @@ class Schedule(Table):
     threshold: Positive | None = None
     epsilon: Share | None = None
     most_windows: Count | None = None
+    norm: Positive | None = None
+    age: Count | None = None
+    agreement: Share | None = None
     uplink_mb_per_month: Positive | None = None
     windows_per_month: Positive | None = None
 

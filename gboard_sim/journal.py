@@ -133,7 +133,12 @@ class Journal:
 
     def measure(self, session: int, measure: Measure) -> None:
         """Append what the learner answered for one attempt."""
-        row = {"session": session, "payload_bytes": measure.payload_bytes, "norm": measure.norm}
+        row = {
+            "session": session,
+            "payload_bytes": measure.payload_bytes,
+            "norm": measure.norm,
+            "sign_agreement": measure.sign_agreement,
+        }
         self.rows("answers", [row])
 
     def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -297,7 +302,11 @@ def read_outcomes(table: pa.Table) -> dict[int, Outcome]:
 def read_measures(table: pa.Table) -> dict[int, Measure]:
     """The learner's measures by session, from the table `answers`."""
     return {
-        row["session"]: Measure(payload_bytes=row["payload_bytes"], norm=row["norm"])
+        row["session"]: Measure(
+            payload_bytes=row["payload_bytes"],
+            norm=row["norm"],
+            sign_agreement=row["sign_agreement"],
+        )
         for row in table.to_pylist()
         if row["session"] is not None
     }

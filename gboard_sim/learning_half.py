@@ -21,6 +21,7 @@ from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_gr
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
+from gboard_sim.learning.measured import MOST_BYTES, MeasuredUpdates
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import parameter_count
@@ -37,6 +38,8 @@ from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.world import World
+
+FLOAT_BYTES = 4
 
 MOST_PER_PROCESSOR = 8
 """Worker processes on one processor (assumed: more only take memory from each other)."""
@@ -115,6 +118,10 @@ def open_workshop(
         device="cuda" if training.device == "cuda" else "cpu",
         precision=training.precision,
         phones_together=training.phones_together or 1,
+        # Phones that train side by side may not come to the same bits as one alone.
+        measured=None
+        if in_memory or (training.phones_together or 1) > 1
+        else MeasuredUpdates(scratch / "measured"),
     )
 
 
@@ -160,7 +167,7 @@ def open_learner(
 
     def save(state: LearnerState) -> None:
         Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
-        snapshots.forget_before(state.oldest_version)
+        snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
 
     return FederatedLearner(
         typing=text.typing,
@@ -182,7 +189,10 @@ def open_learner(
         held_out=_held_out(made, text, journal),
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
-        is_triggered=isinstance(made.schedule, Triggered),
+        triggered=made.schedule if isinstance(made.schedule, Triggered) else None,
+        measured=None
+        if workshop.measured is None
+        else (workshop.measured, MOST_BYTES // (FLOAT_BYTES * len(snapshots.read(0)))),
     )
 
 
@@ -235,5 +245,10 @@ def _snapshots(directory: RunDirectory) -> Snapshots:
 
 
 def model_bytes(made: World, tokens: int) -> int:
-    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
-    return Fp32().payload_bytes(parameter_count(made.spec, tokens))
+    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is.
+
+    Where phones compare their signs with the last step's, those come with it: a bit a parameter.
+    """
+    parameters, schedule = parameter_count(made.spec, tokens), made.schedule
+    compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
+    return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)

@@ -104,6 +104,14 @@ class Schedule(Protocol):
         """Whether windows without an upload are spent without training; they count as stints."""
         ...
 
+    @property
+    def rebases(self) -> bool:
+        """Whether a phone downloads the newest version in every window, and trains on from there.
+
+        What it has not sent is carried onto that version.
+        """
+        ...
+
     def uploads(self, stints: Ints) -> Flags:
         """Whether the next window ends in an upload, given the stints already kept. Shape [n]."""
         ...
@@ -144,13 +152,19 @@ class Sized(Protocol):
 class Triggered(Protocol):
     """A schedule whose phones look at their update before they send it, or do not."""
 
-    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
+    @property
+    def looks_at(self) -> str:
+        """What it asks of an update: `norm` or `sign_agreement`, a field of `records.Measure`."""
+        ...
+
+    def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
         """Which of some phones send. Shape [n].
 
         Args:
             version: The server's version.
+            base: The version that each update is measured from. Shape [n].
             stints: Stints of each phone's cycle, the one just trained included. Shape [n].
-            norm: L2 norm of each update. Shape [n].
+            found: What was found of each update. Shape [n].
         """
         ...
 

@@ -38,7 +38,7 @@
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
-| `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
+| `sessions_trained`, `sessions_trained_unused` | uploads trained, each once; those not used |
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |

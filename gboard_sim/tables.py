@@ -75,6 +75,7 @@ _ANSWERS = pa.schema(
         ("session", pa.int64()),
         ("payload_bytes", pa.int64()),
         ("norm", pa.float64()),
+        ("sign_agreement", pa.float64()),
         ("utility", pa.list_(pa.struct([("phone", pa.int64()), ("score", pa.float64())]))),
     ]
 )

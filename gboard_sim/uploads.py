@@ -21,7 +21,7 @@ class StintRows:
         first: Attempt `i` has the stints `first[i]:first[i + 1]`. Shape [n + 1].
         phone: Of each stint. Shape [m], as all below.
         nth: The phone's own count of stints before it.
-        version: The version that its cycle started from.
+        version: The version that it trained on from.
         row_first: First row of `Typing` in its cache.
         row_last: Last-plus-one row.
         tokens: Tokens trained on.
@@ -205,7 +205,7 @@ class Uploads(Sequence[Upload]):
     @property
     def base(self) -> Ints:
         """The version that each update is measured from."""
-        return self.stints.version[self.stints.first[:-1]]
+        return self.stints.version[self.stints.first[1:] - 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,9 +59,12 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
+_TRIGGERED = ("norm_triggered", "lazy", "cmfl")
+"""Schedules that look at an update before it is sent."""
+
 ENTRIES = (
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
@@ -85,7 +88,7 @@ ENTRIES = (
         "set schedule.name to one that follows from the version",
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=_CODECS,
         mechanisms=("local_gaussian",),
         weights=(),

@@ -318,19 +318,23 @@ class FlightDesk:
             for row in np.flatnonzero(asked).tolist()
         ]
         self._learner.expect(attempts)
-        norm = np.full(len(rows), np.nan)
+        looked = np.full(len(rows), np.nan)
         for attempt in attempts:
             row, found = attempt.session - flight.first_session, self._learner.measure(attempt)
             if self._fixed_bytes is None:
                 if found.payload_bytes is None:
                     raise TypeError("learner.measure gave no payload_bytes for a measured codec")
                 flight.payload_bytes[row] = found.payload_bytes
-            if judged[row]:
-                if found.norm is None:
-                    raise TypeError("learner.measure gave no norm for a triggered schedule")
-                norm[row] = found.norm
+            if judged[row] and self._trigger is not None:
+                value = getattr(found, self._trigger.looks_at)
+                if value is None:
+                    raise TypeError(
+                        f"learner.measure gave no {self._trigger.looks_at} for a triggered schedule"
+                    )
+                looked[row] = value
         if self._trigger is not None and judged.any():
             windows = self._phones.kept[phone[judged]].astype(np.int64) + 1
-            sends = self._trigger.sends(flight.version, windows, norm[judged])
+            base = flight.opened.base[judged]
+            sends = self._trigger.sends(flight.version, base, windows, looked[judged])
             flight.silent[judged] = ~sends
             flight.payload_bytes[flight.silent] = 0

@@ -255,7 +255,8 @@ class Server:
 
     def _oldest_base(self) -> int:
         """The oldest version that a phone works from, or has kept training from."""
-        return min(int(self._phones.base.min(initial=NONE)), *self._flights.bases, NONE)
+        base = int(self._phones.base.min(initial=NONE))
+        return min(base, self._phones.unsent.oldest(), *self._flights.bases, NONE)
 
     def judge(self, reports: Uploads, version: int, closed_s: float) -> None:
         """Hands over the reports of phones that scored a version."""

@@ -194,6 +194,7 @@ def simulate(
         learner,
         flop_per_token=flop_per_token,
         timeout_s=terms.session_timeout_s,
+        rebases=schedule.rebases,
     )
     sync = None
     if terms.sync is not None:

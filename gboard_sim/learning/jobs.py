@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.measured import Trained
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
@@ -83,18 +84,16 @@ class TrainChunks:
     chunk: int
 
     def versions(self) -> frozenset[int]:
-        """Those from which the uploads started."""
-        return frozenset(upload.base for upload in self.uploads)
+        """Those from which the uploads' stints trained on."""
+        return frozenset(stint.version for upload in self.uploads for stint in upload.stints)
 
     def work(self, workshop: Workshop) -> tuple[ChunkSum, ...]:
         """The sum of each chunk."""
-        trained = train(workshop, self.uploads)
+        trained = _trained(workshop, self.uploads)
         firsts = range(0, len(self.uploads), self.chunk)
         return tuple(self._added_up(workshop, first, trained) for first in firsts)
 
-    def _added_up(
-        self, workshop: Workshop, first: int, trained: Iterator[tuple[Vector, float, int]]
-    ) -> ChunkSum:
+    def _added_up(self, workshop: Workshop, first: int, trained: Iterator[Trained]) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
@@ -116,19 +115,40 @@ class TrainChunks:
 
 @dataclass(frozen=True, slots=True)
 class MeasureAttempt:
-    """Train one attempt to learn the size and norm of what it would send."""
+    """Train one attempt to learn what timing needs of it.
+
+    Attributes:
+        attempt: The attempt.
+        compares: Whether its signs are compared with those of the step that made its base.
+        keeps: Whether what is trained is kept for the cohort that may use it.
+    """
 
     attempt: Attempt
+    compares: bool = False
+    keeps: bool = False
 
     def versions(self) -> frozenset[int]:
-        """The one from which the attempt starts."""
-        return frozenset((self.attempt.base,))
+        """Those from which its stints trained on, and the one before its base."""
+        compared = {max(self.attempt.base - 1, 0)} if self.compares else set()
+        return frozenset(stint.version for stint in self.attempt.stints) | compared
 
     def work(self, workshop: Workshop) -> Measure:
-        """The payload's size and the update's norm, after the mechanism."""
-        [(update, _, _)] = train(workshop, [self.attempt])
-        _, size = workshop.codec.transmit(update, self.attempt.phone, self.attempt.nth)
-        return Measure(payload_bytes=size, norm=float(np.linalg.norm(update)))
+        """The payload's size, and the update's norm and signs, after the mechanism."""
+        attempt = self.attempt
+        [trained] = train(workshop, [attempt])
+        if self.keeps and workshop.measured is not None:
+            workshop.measured.write(attempt.session, trained)
+        update = trained[0]
+        _, size = workshop.codec.transmit(update, attempt.phone, attempt.nth)
+        agreement = None
+        if self.compares:
+            after, before = (
+                workshop.snapshots.read(max(version, 0))
+                for version in (attempt.base, attempt.base - 1)
+            )
+            agreement = float(np.mean(np.sign(update) == np.sign(after - before)))
+        norm = float(np.linalg.norm(update))
+        return Measure(payload_bytes=size, norm=norm, sign_agreement=agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +169,19 @@ class ScoreRows:
         return workshop.scorer.score(workshop.rows(self.name), self.rows, parameters)
 
 
-def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[tuple[Vector, float, int]]:
-    """Replay attempts' stints from their base versions, as many phones at once as are to be.
+def _trained(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
+    """The same as `train`, but for what was kept when it was measured."""
+    kept = [workshop.measured is not None and workshop.measured.has(a.session) for a in attempts]
+    new = train(workshop, [a for a, old in zip(attempts, kept, strict=True) if not old])
+    for attempt, old in zip(attempts, kept, strict=True):
+        if old and workshop.measured is not None:
+            yield workshop.measured.read(attempt.session)
+        else:
+            yield next(new)
+
+
+def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
+    """Replay attempts' stints from their versions, as many phones at once as are to be.
 
     Yields:
         Of each attempt in turn: the update as it leaves the phone (shape [P]), the last stint's
@@ -160,12 +191,10 @@ def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[tuple[Vec
         yield from _train_together(workshop, attempts[first : first + workshop.phones_together])
 
 
-def _train_together(
-    workshop: Workshop, attempts: Sequence[Attempt]
-) -> Iterator[tuple[Vector, float, int]]:
+def _train_together(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
     """See `train`; stints of one place in their phone's order are trained side by side."""
     fleet = workshop.rows("fleet").token_store()
-    parameters = [workshop.snapshots.read(attempt.base) for attempt in attempts]
+    parameters = [workshop.snapshots.read(attempt.stints[0].version) for attempt in attempts]
     losses = [0.0] * len(attempts)  # the last stint's loss is the newest news
     tokens = [0] * len(attempts)
     for place in range(max(len(attempt.stints) for attempt in attempts)):
@@ -173,6 +202,10 @@ def _train_together(
         lessons = []
         for at in going:
             stint = attempts[at].stints[place]
+            held = attempts[at].stints[max(place - 1, 0)].version
+            if stint.version != held:  # what is not sent is carried onto a newer version
+                unsent = parameters[at] - workshop.snapshots.read(held)
+                parameters[at] = workshop.snapshots.read(stint.version) + unsent
             batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
             steps = stint_steps(fleet, stint)
             lessons.append(Lesson(parameters[at], batches, steps, stint.local.learning_rate))

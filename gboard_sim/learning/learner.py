@@ -20,10 +20,11 @@ from gboard_sim.learning.evaluation.held_out import HeldOutText
 from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
 from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Adaptive, Mechanism
+from gboard_sim.protocols import Adaptive, Mechanism, Triggered
 from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
 
 
@@ -65,7 +66,9 @@ class FederatedLearner:
         held_out: What phones judge versions on; None where they never do.
         tells_utility: Whether outcomes say what a utility selector scores phones by.
         adaptive: The schedule, where local work depends on the loss.
-        is_triggered: Whether phones look at their update before they send it.
+        triggered: The schedule, where phones look at their update before they send it.
+        measured: Where workers keep updates that were trained to be measured, and how many at
+            most; None where they keep none.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -95,10 +98,11 @@ class FederatedLearner:
         held_out: HeldOutText | None = None,
         tells_utility: bool = False,
         adaptive: Adaptive | None = None,
-        is_triggered: bool = False,
+        triggered: Triggered | None = None,
+        measured: tuple[MeasuredUpdates, int] | None = None,
     ) -> None:
         answers: set[Answer] = set()
-        if is_triggered:
+        if triggered is not None:
             answers.add("send")
         if adaptive is not None:
             answers.add("local")
@@ -123,6 +127,10 @@ class FederatedLearner:
         self._checkpoint = checkpoint
         self._held_out = held_out
         self._adaptive = adaptive
+        self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
+        self._measured = measured[0] if measured else None
+        self._most_kept = measured[1] if measured else 0
+        self._kept: set[int] = set()
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -172,7 +180,9 @@ class FederatedLearner:
             while self._expected and self._pool.idle():
                 session = next(iter(self._expected))
                 self._measuring.add(session)
-                job = MeasureAttempt(self._expected.pop(session))
+                keeps = len(self._kept) < self._most_kept
+                job = MeasureAttempt(self._expected.pop(session), self._compares, keeps)
+                self._kept |= {session} if keeps else set()
                 self._pool.start(("measure", session, 0), job)
             self._pump(waiting=True, dispatch=False)
         self._measuring.remove(attempt.session)
@@ -280,6 +290,13 @@ class FederatedLearner:
         self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
+        if self._measured is not None:
+            over = self._kept & {
+                *(upload.session for upload in cohort.uploads),
+                *(lost.session for lost in cohort.dropouts),
+            }
+            self._measured.forget(over)
+            self._kept -= over
         totals, memory, local = before.totals, before.memory, None
         if self._adaptive is not None:
             memory, local = self._adaptive.adapt(memory, version, closing.loss)

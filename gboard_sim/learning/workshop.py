@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.model.graphs import Graphs
 from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.snapshots import Published
@@ -39,6 +40,7 @@ class Workshop:
         device: Where torch computes.
         precision: What torch makes matrix products in while training.
         phones_together: Phones that train at once; their updates take that much memory.
+        measured: Where updates are kept that were trained to be measured; None keeps none.
     """
 
     spec: ModelSpec
@@ -54,6 +56,7 @@ class Workshop:
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     phones_together: int = 1
+    measured: MeasuredUpdates | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to a worker: the description alone, not the tools that were opened here."""

@@ -13,6 +13,8 @@ ALLOWED = {"none": set(WEIGHTS), "local_gaussian": {"uniform"}}
 LOOKS_AT_CONTENT = {
     "adacomm": "training loss, which would leave them without noise",
     "norm_triggered": "its silence would leave it without noise",
+    "lazy": "its silence would leave it without noise",
+    "cmfl": "its silence would leave it without noise",
 }
 
 

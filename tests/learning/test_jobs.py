@@ -112,6 +112,51 @@ def test_training_that_diverges_names_the_learning_rate(workshop):
         TrainChunks([upload(workshop, 0, work=wild)], [1.0], 8).work(workshop)
 
 
+def test_what_is_not_sent_is_carried_onto_the_version_of_each_stint(workshop):
+    """Three windows of one cycle, each from a newer version, stint by stint as a phone would."""
+    draws = np.random.default_rng(3)
+    versions = [np.array(workshop.snapshots.read(0))]
+    for version in (1, 2):
+        noise = draws.normal(scale=0.01, size=len(versions[0])).astype(np.float32)
+        versions.append(versions[-1] + noise)
+        workshop.snapshots.write(version, versions[-1])
+    made = upload(workshop, 1, stints=4).stints
+    stints = tuple(
+        replace(stint, version=version) for stint, version in zip(made, (0, 1, 1, 2), strict=True)
+    )
+    store = workshop.rows("fleet").token_store()
+    unsent = np.zeros_like(versions[0])
+    for stint in stints:
+        start = versions[stint.version] + unsent
+        batches = stint_batches(store, stint, workshop.seed, workshop.spec.lane)
+        trained = workshop.trainer.train(start, batches, stint.local.learning_rate)
+        unsent = trained.parameters - versions[stint.version]
+    sent = replace(upload(workshop, 1), stints=stints)
+    assert sent.base == 2
+    assert TrainChunks([sent], [1.0], 5).versions() == {0, 1, 2}
+    [(update, _, _)] = train(workshop, [sent])
+    assert np.allclose(update, unsent, atol=1e-6)
+    [(one_cycle, _, _)] = train(workshop, [replace(sent, stints=made)])
+    assert not np.allclose(update, one_cycle, atol=1e-4)
+
+
+def test_signs_are_those_of_the_step_that_made_the_base(workshop):
+    step = np.random.default_rng(4).normal(size=len(workshop.snapshots.read(0)))
+    step[::7] = 0.0  # a step of zero agrees with an update of zero alone
+    for version in (4, 5):
+        scaled = np.float32(0.01 * (version - 4)) * step.astype(np.float32)
+        workshop.snapshots.write(version, workshop.snapshots.read(0) + scaled)
+    attempt = upload(workshop, 3)
+    attempt = replace(attempt, stints=tuple(replace(s, version=5) for s in attempt.stints))
+    job = MeasureAttempt(attempt, compares=True)
+    assert job.versions() == {4, 5}
+    [(update, _, _)] = train(workshop, [attempt])
+    moved = workshop.snapshots.read(5) - workshop.snapshots.read(4)
+    both = np.count_nonzero(update * moved > 0) + np.count_nonzero((update == 0) & (moved == 0))
+    assert job.work(workshop).sign_agreement == both / len(update)
+    assert MeasureAttempt(attempt).work(workshop).sign_agreement is None
+
+
 def test_a_measure_is_the_size_and_norm_of_what_would_be_sent(workshop):
     sent = upload(workshop, 3, stints=2)
     update, _ = by_hand(workshop, sent.stints)

@@ -20,6 +20,7 @@ from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.server_optimizers import fed_avg, momentum
 from gboard_sim.learning.snapshots import Snapshots
@@ -104,7 +105,7 @@ class Toy:
         self.pool = pool(
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
-                phones_together=1,
+                phones_together=1, measured=None,
                 scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
                 spec=SimpleNamespace(lane=6),
             )
@@ -134,7 +135,8 @@ class Toy:
             checkpoint=self.save,
             state=state,
             adaptive=settings.pop("adaptive", None),
-            is_triggered=settings.pop("is_triggered", False),
+            triggered=settings.pop("triggered", None),
+            measured=settings.pop("keeps", None),
         )
         assert not settings
 
@@ -392,7 +394,7 @@ def test_a_measured_codec_is_measured_once_and_journaled(tmp_path):
 
 @pytest.mark.parametrize(("workers", "seed"), [(1, 1), (3, 1), (3, 2)])
 def test_norms_are_measured_ahead_and_journaled_in_the_order_of_asking(tmp_path, workers, seed):
-    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, workers, seed), is_triggered=True)
+    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, workers, seed), triggered=Looking())
     assert toy.learner.answers == {"send"}
     toy.learner.step(cohort(1, upload(2, 0), upload(4, 0)))
     coming = [attempt(phone, 1) for phone in (6, 3, 9, 5)]
@@ -410,6 +412,32 @@ def test_norms_are_measured_ahead_and_journaled_in_the_order_of_asking(tmp_path,
                 "version")]  # fmt: skip
     assert answered == [(None, 1), (106, None), (103, None), (109, None), (105, None), (None, 2)]
     assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (4, 1)
+
+
+class Looking:
+    """What a triggered schedule tells the learner."""
+
+    looks_at = "norm"
+
+
+@pytest.mark.parametrize("most", [0, 1, 8])
+def test_what_was_measured_is_not_trained_again_and_not_kept_for_longer(tmp_path, most):
+    kept = MeasuredUpdates(tmp_path / "kept")
+    toy = Toy(tmp_path, triggered=Looking(), keeps=(kept, most))
+    toy.pool._workshop.measured = kept
+    coming = [attempt(phone, 0) for phone in (2, 4, 6)]
+    toy.learner.expect(coming)
+    for each in coming:
+        toy.learner.measure(each)
+    assert sum(kept.has(100 + phone) for phone in (2, 4, 6)) == min(most, 3)
+    before = toy.trainer.stints
+    lost = Dropout(106, 6, attempt(6, 0).stints, "-v[]", 5.0)
+    toy.learner.step(replace(cohort(1, upload(2, 0), upload(4, 0)), dropouts=(lost,)))
+    state = toy.learner.finish()
+    assert toy.trainer.stints - before == 2 - min(most, 2)
+    assert toy.values(1) == [0.0, 1.5]
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (3, 1)
 
 
 class Counting:
