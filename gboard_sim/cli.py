@@ -161,6 +161,24 @@ def report(
         )
 
 
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's directory.")],
+    web: Annotated[Path, typer.Option(metavar="DIR", help="Write the keyboard as a web page.")],
+    onnxruntime_web: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The unpacked npm package; default: npm installs it."),
+    ] = None,
+) -> None:
+    """Write the keyboard as a static page: the exported graphs in a browser."""
+    from gboard_sim.keyboard_web.page import write_page
+    from gboard_sim.runlog import RunDirectory
+
+    with screen(quiet=True):
+        artefacts = RunDirectory.open(directory) / "artefacts"
+        print(write_page(artefacts, web, runtime=onnxruntime_web))
+
+
 @app.command(name="list")
 def list_entries(as_json: AsJson = False) -> None:
     """What there is: experiments, phones, networks, models, schedules, codecs, mechanisms."""

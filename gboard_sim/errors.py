@@ -7,6 +7,7 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── CorpusError          text that cannot be used: the file, the line and the reason
 ├── TraceError           a trace of phones that cannot be replayed: the file, the row, the phone
 ├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
+├── WebPageError         a keyboard page that cannot be made: its model, or onnxruntime-web
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
 └── TimingChangedError   a re-learned run whose answers would change the recorded timing
 InvariantError           a promise of the simulator that did not hold: please report it
@@ -39,6 +40,10 @@ class TraceError(GboardSimError):
 
 class RunDirectoryError(GboardSimError):
     """A run directory that is missing, foreign, damaged, or cannot be written."""
+
+
+class WebPageError(GboardSimError):
+    """A keyboard page that cannot be made, because of its model or of onnxruntime-web."""
 
 
 class IncompatibleError(GboardSimError):

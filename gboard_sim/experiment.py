@@ -32,11 +32,19 @@ Arm = Annotated[str, AfterValidator(_arm)]
 
 
 class Budget(Table):
-    """`[run.budget]`: the run stops when a mean over the fleet's phones passes one of these."""
+    """`[run.budget]`: the run stops when one of these is spent.
+
+    Attributes:
+        uplink_mb_per_phone: Mean over the fleet's phones.
+        downlink_mb_per_phone: Mean over the fleet's phones.
+        energy_j_per_phone: Mean over the fleet's phones.
+        trained_tokens: Tokens that the uploads in all versions were trained on.
+    """
 
     uplink_mb_per_phone: Positive | None = None
     downlink_mb_per_phone: Positive | None = None
     energy_j_per_phone: Positive | None = None
+    trained_tokens: Positive | None = None
 
 
 class Run(Table):

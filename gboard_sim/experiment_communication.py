@@ -1,8 +1,8 @@
 """`[schedule]` and `[codec]`: when phones upload, how much they train, and how small it is."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Share, Table
 
@@ -76,6 +76,12 @@ class Codec(Table):
         share: Of the numbers, what is sent (`top_k`, `random_mask`).
         lossless: What the codec's payloads are compressed by; their size is then measured, for
             which phones are trained as soon as they are configured.
+        error_feedback: Whether a phone adds to its update what its last used payload left out
+            (`one_bit`, `top_k`, and `drive` with `scale = "least_error"`).
+        residuals_kept: Residuals kept at most, for all phones; beyond, the phone that left its own
+            the longest ago loses it. Each takes two bytes a parameter of scratch.
+        after_rejection: Whether a phone whose payload was sent and not used `keep`s the residual
+            that it had before, or `discard`s it.
     """
 
     name: str = "fp32"
@@ -85,3 +91,27 @@ class Codec(Table):
     block: Count | None = None
     scale: str | None = None
     share: Share | None = None
+    error_feedback: bool = False
+    residuals_kept: Count | None = None
+    after_rejection: Literal["keep", "discard"] | None = None
+
+    @model_validator(mode="after")
+    def _residuals_are_kept(self) -> "Codec":
+        for key in ("residuals_kept", "after_rejection"):
+            if getattr(self, key) is not None and not self.error_feedback:
+                raise ValueError(
+                    f"{key}(={getattr(self, key)!r}) does nothing without error_feedback = true"
+                )
+        if self.error_feedback and self.lossless != "none":
+            raise ValueError(
+                f"error_feedback is not allowed with lossless(={self.lossless!r}): how large a "
+                "payload is would depend on what another left out, which may not be known when it "
+                "is sent; hint: set lossless to 'none'"
+            )
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is given of the codec's own options."""
+        others = {"name", "lossless", "error_feedback", "residuals_kept", "after_rejection"}
+        return self.model_dump(exclude=others, exclude_none=True)

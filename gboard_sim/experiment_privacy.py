@@ -7,6 +7,15 @@ from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Table
 
+NEEDS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "local_gaussian": ("epsilon", "clip", "max_uploads"),
+}
+"""Keys that a mechanism cannot do without."""
+
+TAKES: dict[str, tuple[str, ...]] = {name: ("delta", "seed", *keys) for name, keys in NEEDS.items()}
+"""Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
+
 
 class Privacy(Table):
     """`[privacy]`: the mechanism and the claim that it has to keep.
@@ -29,12 +38,18 @@ class Privacy(Table):
 
     @model_validator(mode="after")
     def _complete(self) -> "Privacy":
-        for key in ("epsilon", "clip", "max_uploads"):
-            given = getattr(self, key) is not None
-            if self.mechanism != "none" and not given:
+        for key in NEEDS.get(self.mechanism, ()):
+            if getattr(self, key) is None:
                 raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
-            if self.mechanism == "none" and given:
-                raise ValueError(f"{key}(={getattr(self, key)}) does nothing without a mechanism")
+        for key in sorted(self.model_fields_set - {"mechanism", *TAKES.get(self.mechanism, ())}):
+            value = getattr(self, key)
+            if self.mechanism in TAKES and value != Privacy.model_fields[key].default:
+                without = "without a mechanism"
+                with_it = f"with mechanism(={self.mechanism!r})"
+                raise ValueError(
+                    f"{key}(={value}) does nothing "
+                    f"{without if self.mechanism == 'none' else with_it}"
+                )
         if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
             raise ValueError(
                 f"epsilon(={self.epsilon}) must be between 0.001 and 1e6, where calibration and "

@@ -29,6 +29,8 @@ from gboard_sim.learning.pool import InlinePool, Pool, ProcessPool
 from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
+from gboard_sim.learning.residuals import Kept, Residuals
+from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
@@ -37,9 +39,12 @@ from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
+from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
 
-FLOAT_BYTES = 4
+RESIDUALS_KEPT = 1000
+"""Of all phones, without `codec.residuals_kept` (assumed: 2.8 GB of scratch for the model of 1.4
+million parameters)."""
 
 MOST_PER_PROCESSOR = 8
 """Worker processes on one processor (assumed: more only take memory from each other)."""
@@ -108,7 +113,7 @@ def open_workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,
         word_ids=text.word_ids,
-        graphs=find_graphs(made.spec, directory / "graphs"),
+        graphs=find_graphs(made.spec, directory / "graphs", made.parts),
         trainer_name=training.trainer,
         text=text.store if in_memory else scratch / "text",
         snapshots=_snapshots(directory),
@@ -122,6 +127,7 @@ def open_workshop(
         measured=None
         if in_memory or (training.phones_together or 1) > 1
         else MeasuredUpdates(scratch / "measured"),
+        parts=made.parts,
     )
 
 
@@ -150,6 +156,7 @@ def open_learner(
     settings = made.experiment
     snapshots = _snapshots(directory)
     optimizer = made.optimizer if settings.run.arm == "federated" else made.central
+    optimizer = workshop.wire.through(optimizer)
     if checkpoint is None:
         first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
         if (plan := settings.training.pretraining) is not None:
@@ -165,9 +172,13 @@ def open_learner(
         return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
+    residuals = _residuals(made, directory, state.residuals)
+
     def save(state: LearnerState) -> None:
         Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
+        if residuals is not None:
+            residuals.saved(state.residuals)
 
     return FederatedLearner(
         typing=text.typing,
@@ -175,7 +186,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots),
+        close=_closing(made, text, snapshots, optimizer, residuals),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -192,8 +203,19 @@ def open_learner(
         triggered=made.schedule if isinstance(made.schedule, Triggered) else None,
         measured=None
         if workshop.measured is None
-        else (workshop.measured, MOST_BYTES // (FLOAT_BYTES * len(snapshots.read(0)))),
+        else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
+        residuals=residuals,
     )
+
+
+def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Residuals | None:
+    """What phones keep for error feedback; None without it, or where no update is sent."""
+    codec = made.experiment.codec
+    if not codec.error_feedback or made.experiment.run.arm != "federated":
+        return None
+    folder = directory / "checkpoints" / "residuals"
+    most = codec.residuals_kept or RESIDUALS_KEPT
+    return Residuals(folder, most, codec.after_rejection or "keep", state)
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
@@ -213,13 +235,19 @@ def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText 
     return HeldOutText(text.store.later, groups, first_used)
 
 
-def _closing(made: World, text: PreparedText, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
+def _closing(
+    made: World,
+    text: PreparedText,
+    snapshots: Snapshots,
+    optimizer: ServerOptimizer,
+    residuals: Residuals | None,
+) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, made.optimizer, made.server_rate(cohort.makes_version), chunks
+            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
         )
     plan = CentralPlan(
         rows="fleet",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from gboard_sim import artefacts, experiment_file, provenance, served, world
 from gboard_sim.checkpoint import Checkpoint
+from gboard_sim.claims import seen_by
 from gboard_sim.errors import (
     CatalogueError,
     CorpusError,
@@ -27,7 +28,6 @@ from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.fleet_facts import fleet_facts
 from gboard_sim.journal import Journal
 from gboard_sim.learning.local_only import LocalOnlyLearner
-from gboard_sim.learning.model.spec import flop_per_token, parameter_count
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
 from gboard_sim.learning.trainers.device import settled
@@ -40,7 +40,7 @@ from gboard_sim.learning_half import (
     replayed,
 )
 from gboard_sim.machine import MachineMeter
-from gboard_sim.privacy.ledger import Ledger, most_payloads
+from gboard_sim.privacy.ledger import Ledger
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner, Sized
 from gboard_sim.runlog import RunDirectory, unused
@@ -255,6 +255,8 @@ def _carry_out(
             made, text, directory, workshop, pool, journal, checkpoint, teller.tell
         )
         teller.watch_recall(lambda: learner.recall_at_3)
+        sent, whole = workshop.wire.parameters, workshop.wire.whole
+        teller.tell(f"an update has {sent:,} of {whole:,} parameters ({sent / whole:.1%})")
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
@@ -282,6 +284,7 @@ def _carry_out(
             "version": version,
             "recall_at_3": None if test is None else test.overall.recall_at_3,
             "text": text.corpus.source,
+            "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
         }
         artefacts.write(directory, workshop, parameters, facts)
         learnt = Learnt(
@@ -289,6 +292,7 @@ def _carry_out(
             parameters=len(parameters),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             totals=learner.state.totals,
+            residuals=learner.state.residuals,
             verdict=verdict,
             pool=pool,
             waited_s=waited_s,
@@ -303,7 +307,7 @@ def _run_fleet(
 ) -> FleetEnd:
     """Run the fleet against a learner."""
     settings, schedule = made.experiment, made.schedule
-    parameters = parameter_count(made.spec, tokens)
+    parameters = made.wire(tokens).parameters
     if isinstance(schedule, Sized):
         if made.codec.size == "measured":
             raise ExperimentError(
@@ -318,7 +322,7 @@ def _run_fleet(
         made.codec,
         learner,
         parameters=parameters,
-        flop_per_token=flop_per_token(made.spec, tokens),
+        flop_per_token=made.flop_per_token(tokens),
         seed=settings.run.seed,
         days=settings.run.days,
         versions=settings.run.versions,
@@ -345,15 +349,13 @@ def _end(
     directory.write_json("fleet.json", fleet_facts(directory, made, end))
     ledger = None
     if made.claim is not None:
-        sessions = directory.table("sessions", ("phone", "left_phone"))
-        versions = directory.table("versions")
-        most = most_payloads(sessions["phone"].to_numpy(), sessions["left_phone"].to_numpy())
+        versions = directory.table("versions", ("version", "uploads"))
         events = tuple(
             event
-            for row in versions.select(["version", "uploads"]).to_pylist()
+            for row in versions.to_pylist()
             if (event := made.mechanism.event(row["version"], row["uploads"])) is not None
         )
-        ledger = Ledger(made.claim, events, most)
+        ledger = Ledger(made.claim, events, seen_by(directory))
         directory.write_json("ledger.json", plain(ledger.document()))
     served.write(directory)
     summary = summarise(directory, made, meter, end, learnt, ledger)

@@ -8,6 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
+| `parameters_on_wire`, `wire_share` | numbers that an upload carries; their share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -38,7 +39,9 @@
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `cycles_abandoned` | cycles that started over because their base was too old |
-| `sessions_trained`, `sessions_trained_unused` | uploads trained, each once; those not used |
+| `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
+| `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
+| `residuals_evicted`, `residuals_discarded` | lost for want of room; after a rejection or a loss |
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
@@ -64,8 +67,8 @@ import pyarrow.compute as pc
 from gboard_sim import inequality, purposes, round_times, served
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner_state import Totals
-from gboard_sim.learning.model.spec import flop_per_token
 from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger
@@ -85,6 +88,7 @@ class Learnt:
         parameters: Number of parameters.
         parameters_sha256: Digest of the last version.
         totals: What was trained for it.
+        residuals: What phones kept for error feedback at the end; None without it.
         verdict: Its last judgement.
         pool: Where it was trained.
         waited_s: Wall seconds that the fleet waited for the learner.
@@ -94,6 +98,7 @@ class Learnt:
     parameters: int
     parameters_sha256: str
     totals: Totals
+    residuals: Kept | None
     verdict: Verdict
     pool: Pool
     waited_s: float
@@ -129,15 +134,18 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     source = made.experiment.text.source
     if learnt is None:
         return dict.fromkeys(LEARNED) | {"text_source": "made up", "model": made.spec.name}
-    verdict, totals = learnt.verdict, learnt.totals
+    verdict, totals, kept = learnt.verdict, learnt.totals, learnt.residuals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    flop = flop_per_token(made.spec, learnt.tokens)
+    on_wire = made.wire(learnt.tokens).parameters
+    flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
+        "parameters_on_wire": on_wire,
+        "wire_share": on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
@@ -155,6 +163,9 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
         "ceiling_share": verdict.ceiling_share,
         "sessions_trained": totals.sessions_trained,
         "sessions_trained_unused": totals.sessions_trained_unused,
+        "residual_phones": None if kept is None else len(kept.phones),
+        "residuals_evicted": None if kept is None else kept.evicted,
+        "residuals_discarded": None if kept is None else kept.discarded,
         "trained_tokens": totals.trained_tokens,
         "training_flop": totals.trained_tokens * flop,
         "parameters_sha256": learnt.parameters_sha256,
@@ -164,6 +175,8 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
 LEARNED = (
     "trainer",
     "model_parameters",
+    "parameters_on_wire",
+    "wire_share",
     "recall_at_1",
     "recall_at_3",
     "recall_at_3_version_0",
@@ -181,6 +194,9 @@ LEARNED = (
     "ceiling_share",
     "sessions_trained",
     "sessions_trained_unused",
+    "residual_phones",
+    "residuals_evicted",
+    "residuals_discarded",
     "trained_tokens",
     "training_flop",
     "parameters_sha256",

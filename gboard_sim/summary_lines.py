@@ -30,6 +30,11 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ceiling on this text, share of it", share
     if not have("trainer"):
         yield from _fleet_lines(s)
+    if have("wire_share"):
+        yield "numbers in an update, share", f"{s['parameters_on_wire']:,}, {s['wire_share']:.1%}"
+    if have("residual_phones"):
+        lost = f"{s['residuals_evicted']:,}, {s['residuals_discarded']:,}"
+        yield "phones that used a residual; evicted, discarded", f"{s['residual_phones']:,}; {lost}"
     up, down = s["uplink_bytes_per_phone_mean"], s["downlink_bytes_per_phone_mean"]
     yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
     joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from gboard_sim import catalogue
+from gboard_sim.claims import claim_of, mechanism_of
 from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
@@ -30,9 +31,11 @@ from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
+from gboard_sim.learning.model.trained_parts import TrainedParts, adapted_shapes
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
-from gboard_sim.privacy.claim import Claim, local_gaussian_claim
-from gboard_sim.privacy.mechanisms import MECHANISMS, LocalGaussian, NoMechanism
+from gboard_sim.privacy.claim import Claim
+from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule
 
 MINIMUM_SHARE = 0.8
@@ -50,6 +53,7 @@ class World:
         rules: How rounds go, or how an asynchronous server buffers.
         terms: On which phones take part.
         spec: The model's sizes.
+        parts: What phones train of it.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         optimizer: The server's.
@@ -66,6 +70,7 @@ class World:
     rules: RoundRules | BufferRules
     terms: Terms
     spec: ModelSpec
+    parts: TrainedParts
     schedule: Schedule
     codec: Codec
     optimizer: ServerOptimizer
@@ -74,6 +79,14 @@ class World:
     central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
+
+    def wire(self, tokens: int) -> Wire:
+        """What of an update travels, where the model has that many token ids."""
+        return Wire(self.spec, tokens, self.parts)
+
+    def flop_per_token(self, tokens: int) -> float:
+        """Floating-point operations to train on one token of that many ids."""
+        return self.parts.flop_per_token(self.spec, tokens)
 
 
 def build(experiment: Experiment) -> World:
@@ -96,6 +109,7 @@ def build(experiment: Experiment) -> World:
         experiment.codec.name,
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
+        error_feedback=experiment.codec.error_feedback,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -104,7 +118,8 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = _claim(experiment)
+    claim = claim_of(experiment)
+    spec = _spec(experiment)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
@@ -112,7 +127,8 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        spec=_spec(experiment),
+        spec=spec,
+        parts=_parts(experiment, spec),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -120,9 +136,7 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=NoMechanism()
-        if claim is None
-        else LocalGaussian(claim.clip, claim.noise_multiplier, experiment.privacy.seed),
+        mechanism=mechanism_of(experiment, claim),
     )
 
 
@@ -188,22 +202,6 @@ def _known(key: str, name: str, names: Any) -> None:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
 
 
-def _claim(experiment: Experiment) -> Claim | None:
-    """The privacy claim, None for the mechanism `none`."""
-    privacy = experiment.privacy
-    if privacy.mechanism == "none":
-        return None
-    assert privacy.epsilon is not None
-    assert privacy.clip is not None
-    assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
-
-
 def _spec(experiment: Experiment) -> ModelSpec:
     """The model's sizes, with what the experiment changes of them."""
     spec = load_spec(experiment.model.name)
@@ -212,6 +210,19 @@ def _spec(experiment: Experiment) -> ModelSpec:
         width = "output_dense" if spec.output_dense else "projection"
         changes[width] = changes["embedding"]
     return replace(spec, **changes)
+
+
+def _parts(experiment: Experiment, spec: ModelSpec) -> TrainedParts:
+    """What phones train of the model."""
+    training = experiment.training
+    rank = None if training.adapters is None else training.adapters.rank
+    least = min(min(shape) for shape in adapted_shapes(spec).values())
+    if rank is not None and rank >= least:
+        raise ExperimentError(
+            f"training.adapters.rank = {rank} must be below {least}, the width of the narrowest "
+            f"matrix of model {spec.name!r}: adapters of that rank send no less than the matrices"
+        )
+    return TrainedParts(training.word_rows, rank, experiment.run.seed)
 
 
 def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
@@ -241,11 +252,17 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
 def _codec(experiment: Experiment) -> Codec:
     """How an update becomes bytes."""
     asked = experiment.codec
-    given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
     try:
-        return codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+        made = codecs.build(asked.name, experiment.run.seed, asked.options, lossless=asked.lossless)
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
+    if asked.error_feedback and not codecs.is_biased(made):
+        raise ExperimentError(
+            f"codec.error_feedback = true is not allowed with codec.name = {asked.name!r}: its "
+            "errors average out over phones; allowed: one_bit, top_k, and drive with "
+            "codec.scale = 'least_error'"
+        )
+    return made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

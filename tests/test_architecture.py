@@ -7,18 +7,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
-    "catalogue", "checkpoint", "errors", "experiment", "experiment_file", "experiment_fleet",
-    "experiment_network", "experiment_sweep", "experiment_text",
-    "experiment_training", "experiment_values", "inequality", "journal", "machine",
-    "progress", "protocols", "provenance", "purposes", "records", "rotation", "round_times",
-    "runlog", "seeds", "served", "summary_lines", "tables", "trace_file", "units", "uploads",
+    "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
+    "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
+    "experiment_sweep", "experiment_text", "experiment_training", "experiment_values",
+    "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
+    "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
+    "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
-    "artefacts", "audit", "export", "fleet_facts", "learning_half", "registry", "simulate",
-    "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point",
-    "sweep_table", "world",
+    "artefacts", "audit", "claims", "export", "fleet_facts", "learning_half", "registry",
+    "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",
+    "world",
 }  # fmt: skip
-PACKAGES = {"fleet", "learning", "communication", "privacy", "keyboard", "bench", "report"}
+PACKAGES = {
+    "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
+}  # fmt: skip
 MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor is open to all
     "fleet": ({"fleet"}, {"simpy"}),
     "learning": (
@@ -37,6 +40,7 @@ MAY_IMPORT = {  # package: (our packages, heavy third parties); the ground floor
     "communication": ({"communication"}, {"pyarrow", "safetensors"}),
     "privacy": ({"privacy"}, {"dp_accounting", "scipy", "cryptography"}),
     "keyboard": ({"keyboard"}, {"onnxruntime", "sentencepiece"}),
+    "keyboard_web": ({"keyboard_web", "keyboard"}, set()),
     "report": ({"report"}, {"matplotlib", "jinja2", "pyarrow"}),
     "bench": (PACKAGES - {"report"}, set()),
 }
@@ -60,6 +64,7 @@ BENCH_HEAVY = {  # what is timed by itself; the rest of bench trains through the
 PEERS = ROOT / "bench" / "peers"  # programs of other environments: nothing of ours, nothing shared
 JOIN_HEAVY = {
     "artefacts": {"safetensors"},
+    "claims": {"pyarrow"},
     "fleet_facts": {"pyarrow"},
     "learning_half": {"pyarrow"},
     "simulate": {"pyarrow"},

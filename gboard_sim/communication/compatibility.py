@@ -98,6 +98,11 @@ ENTRIES = (
 )
 
 
+ERROR_FEEDBACK = ("none",)
+"""Mechanisms with which phones may keep residuals: under a claim, what earlier text left out of
+their payloads would leave them later, in a sum that nobody clipped nor added noise to."""
+
+
 def table() -> tuple[Cell, ...]:
     """Every combination that has an entry, by mechanism, schedule and codec."""
     return tuple(
@@ -109,7 +114,9 @@ def table() -> tuple[Cell, ...]:
     )
 
 
-def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
+def check(
+    schedule: str, codec: str, mechanism: str, *, weights: str, error_feedback: bool = False
+) -> None:
     """Lets a combination pass that composes.
 
     Args:
@@ -117,6 +124,7 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
         codec: Name of the codec.
         mechanism: Name of the mechanism.
         weights: What an upload counts for: `examples`, `tokens` or `uniform`.
+        error_feedback: Whether phones keep what the codec left out.
 
     Raises:
         IncompatibleError: It does not compose; the message gives the reason.
@@ -129,6 +137,12 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
                     f"{asked} and weights {weights!r} cannot compose: {cell.reason}"
                     if cell.reason
                     else f"weights {weights!r}: must be one of {', '.join(cell.weights)}"
+                )
+            if error_feedback and mechanism not in ERROR_FEEDBACK:
+                raise IncompatibleError(
+                    f"{asked} and error feedback cannot compose: a residual carries what earlier "
+                    "text left out of a payload into a later one, outside the clip that the claim "
+                    "counts on; set codec.error_feedback to false"
                 )
             return
     raise IncompatibleError(

@@ -1,6 +1,7 @@
 """A cohort on its way to becoming a version: its updates summed in a fixed order, then one step."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import isnan
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from gboard_sim.errors import ExperimentError
 from gboard_sim.learning.jobs import ChunkSum, Job, Result, TrainChunks
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.records import Cohort, Vector
@@ -96,9 +98,10 @@ class Averaging:
 
     Args:
         cohort: The cohort.
-        optimizer: The server optimiser that takes the mean update.
+        optimizer: The server optimiser that takes the mean of what travelled (`Wire.through`).
         learning_rate: The server's.
         chunks: Chunks that one job trains.
+        residuals: What phones keep for error feedback; None without it.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class Averaging:
         optimizer: ServerOptimizer,
         learning_rate: float,
         chunks: int = 1,
+        residuals: Residuals | None = None,
     ) -> None:
         self.cohort = cohort
         self.tokens = 0
@@ -116,12 +120,13 @@ class Averaging:
         self._losses: list[float] = []
         self._total: npt.NDArray[np.float64] | None = None
         self._at_once = chunks * CHUNK
-        self._waiting = list(enumerate(_jobs(cohort, self._at_once)))
+        self._residuals = residuals
+        self._waiting = list(enumerate(_jobs(cohort, self._at_once, residuals)))
         self._added = 0
         self._early: dict[int, tuple[ChunkSum, ...]] = {}
 
     def ready(self, published: int) -> bool:
-        """Whether there is a job whose uploads all started from versions that exist."""
+        """Whether there is a job whose uploads' versions, and the residuals they take, exist."""
         return self._next(published) is not None
 
     def _next(self, published: int) -> int | None:
@@ -131,6 +136,7 @@ class Averaging:
             (-sum(upload.tokens for upload in job.uploads), place)
             for place, (_, job) in enumerate(self._waiting if tail else self._waiting[:1])
             if all(upload.base <= published for upload in job.uploads)
+            and (self._residuals is None or self._residuals.there(_taken(job)))
         ]
         return min(able)[1] if able else None
 
@@ -138,12 +144,20 @@ class Averaging:
         """Take the next job to start, with its number."""
         place = self._next(before.version)
         assert place is not None
-        return self._waiting.pop(place)
+        number, job = self._waiting.pop(place)
+        if self._residuals is None:
+            return number, job
+        taken = {name: self._residuals.read(name) for name in _taken(job)}
+        return number, replace(job, residuals=taken)
 
     def add(self, number: int, result: Result) -> None:
         """Take the sums of a job's chunks, and add every one whose turn it is."""
         assert isinstance(result, tuple)
-        self._early[number] = result
+        for chunk in result:
+            for name, residual in chunk.residuals.items():
+                assert self._residuals is not None
+                self._residuals.write(name, residual)
+        self._early[number] = tuple(replace(chunk, residuals={}) for chunk in result)
         while self._added in self._early:
             for due in self._early.pop(self._added):
                 if self._total is None:
@@ -190,7 +204,7 @@ class Averaging:
         }
 
     def take_mean(self) -> npt.NDArray[np.float64]:
-        """The weighted mean update, once: its memory is the caller's. Shape [P]."""
+        """The weighted mean of what travelled, once: its memory is the caller's. Shape [C]."""
         assert self._total is not None
         mean = self._total / sum(self.cohort.weights)
         self._total = None
@@ -212,7 +226,14 @@ class Averaging:
         return state, parameters, float(np.linalg.norm(mean))
 
 
-def _jobs(cohort: Cohort, at_once: int) -> Iterator[TrainChunks]:
+def _jobs(cohort: Cohort, at_once: int, residuals: Residuals | None) -> Iterator[TrainChunks]:
+    carries = () if residuals is None else residuals.follow(cohort)
     for first in range(0, len(cohort.uploads), at_once):
         part = slice(first, first + at_once)
-        yield TrainChunks(cohort.uploads[part], cohort.weights[part], CHUNK)
+        yield TrainChunks(cohort.uploads[part], cohort.weights[part], CHUNK, carries[part])
+
+
+def _taken(job: TrainChunks) -> set[Name]:
+    """The residuals that a job's uploads take and none of them leaves."""
+    taken = {carry.takes for carry in job.carries if carry.takes is not None}
+    return taken - {(upload.phone, upload.nth) for upload in job.uploads}

@@ -1,7 +1,7 @@
 """What workers are asked to do: train chunks of uploads, measure an attempt, score messages."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.measured import Trained
+from gboard_sim.learning.residuals import Carry, Half, Name, send
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
@@ -25,16 +26,18 @@ class ChunkSum:
     """The weighted sum of a chunk's updates as the server decodes them.
 
     Attributes:
-        total: Sum over uploads of weight times update, in float64. Shape [P].
+        total: Sum over uploads of weight times what travels of the update, in float64. Shape [C].
         loss: Mean training loss per token.
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
+        residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
     """
 
     total: npt.NDArray[np.float64]
     loss: float
     tokens: int
     losses: tuple[float, ...] = ()
+    residuals: Mapping[Name, Half] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,15 @@ class TrainChunks:
         uploads: Those of one chunk after another.
         weights: What each counts.
         chunk: Uploads in a chunk; the last may have fewer.
+        carries: What each upload has to do with residuals; none without error feedback.
+        residuals: Those that uploads take from before this job. Shape [C] each.
     """
 
     uploads: Sequence[Upload]
     weights: Sequence[float]
     chunk: int
+    carries: Sequence[Carry] = ()
+    residuals: Mapping[Name, Half] = field(default_factory=dict)
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads' stints trained on."""
@@ -91,16 +98,33 @@ class TrainChunks:
         """The sum of each chunk."""
         trained = _trained(workshop, self.uploads)
         firsts = range(0, len(self.uploads), self.chunk)
-        return tuple(self._added_up(workshop, first, trained) for first in firsts)
+        held = dict(self.residuals)
+        return tuple(self._added_up(workshop, first, trained, held) for first in firsts)
 
-    def _added_up(self, workshop: Workshop, first: int, trained: Iterator[Trained]) -> ChunkSum:
+    def _added_up(
+        self,
+        workshop: Workshop,
+        first: int,
+        trained: Iterator[Trained],
+        held: dict[Name, Half],
+    ) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
-        for upload, weight in zip(self.uploads[part], self.weights[part], strict=True):
+        left: dict[Name, Half] = {}
+        for place in range(*part.indices(len(self.uploads))):
+            upload, weight = self.uploads[place], self.weights[place]
             update, upload_loss, upload_tokens = next(trained)
-            received, size = workshop.codec.transmit(update, upload.phone, upload.nth)
+            name = (upload.phone, upload.nth)
+            if not self.carries:
+                received, size = workshop.codec.transmit(update, *name)
+            else:
+                carry = self.carries[place]
+                taken = None if carry.takes is None else held[carry.takes]
+                received, size, residual = send(workshop.codec, update, taken, name)
+                if carry.leaves:
+                    held[name] = left[name] = residual
             if size != upload.payload_bytes:
                 raise InvariantError(
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
@@ -110,7 +134,7 @@ class TrainChunks:
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses))
+        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses), left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +170,8 @@ class MeasureAttempt:
                 workshop.snapshots.read(max(version, 0))
                 for version in (attempt.base, attempt.base - 1)
             )
-            agreement = float(np.mean(np.sign(update) == np.sign(after - before)))
+            step = workshop.wire.shrink(after - before)
+            agreement = float(np.mean(np.sign(update) == np.sign(step)))
         norm = float(np.linalg.norm(update))
         return Measure(payload_bytes=size, norm=norm, sign_agreement=agreement)
 
@@ -184,8 +209,8 @@ def train(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
     """Replay attempts' stints from their versions, as many phones at once as are to be.
 
     Yields:
-        Of each attempt in turn: the update as it leaves the phone (shape [P]), the last stint's
-        mean loss, and the tokens.
+        Of each attempt in turn: what travels of the update, as it leaves the phone (shape [C]), the
+        last stint's mean loss, and the tokens.
     """
     for first in range(0, len(attempts), workshop.phones_together):
         yield from _train_together(workshop, attempts[first : first + workshop.phones_together])
@@ -220,5 +245,6 @@ def _train_together(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator
                 f"the training of session {attempt.session}, from version {attempt.base}, diverged "
                 "to values that are not finite; lower it, or server.learning_rate"
             )
-        private = workshop.mechanism.privatize(update, attempt.phone, attempt.nth)
+        sent = workshop.wire.shrink(update)
+        private = workshop.mechanism.privatize(sent, attempt.phone, attempt.nth)
         yield private, losses[at], tokens[at]

@@ -22,6 +22,7 @@ from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.protocols import Adaptive, Mechanism, Triggered
@@ -69,6 +70,7 @@ class FederatedLearner:
         triggered: The schedule, where phones look at their update before they send it.
         measured: Where workers keep updates that were trained to be measured, and how many at
             most; None where they keep none.
+        residuals: What phones keep for error feedback; None without it.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -100,6 +102,7 @@ class FederatedLearner:
         adaptive: Adaptive | None = None,
         triggered: Triggered | None = None,
         measured: tuple[MeasuredUpdates, int] | None = None,
+        residuals: Residuals | None = None,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -127,6 +130,7 @@ class FederatedLearner:
         self._checkpoint = checkpoint
         self._held_out = held_out
         self._adaptive = adaptive
+        self._residuals = residuals
         self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measured = measured[0] if measured else None
         self._most_kept = measured[1] if measured else 0
@@ -311,6 +315,7 @@ class FederatedLearner:
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
             memory=memory,
+            residuals=self._residuals.after(version) if self._residuals else None,
         )
         event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
@@ -358,6 +363,8 @@ class FederatedLearner:
             self._settled = version
             if version and self._checkpoint_every and version % self._checkpoint_every == 0:
                 self._checkpoint(replace(state, stopping=self._stopping))
+            if self._residuals is not None:
+                self._residuals.settled(version)
 
     def _reported(self) -> bool:
         """Enter what phones reported after the newest entered version; whether that is all."""

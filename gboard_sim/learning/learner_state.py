@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.stopping import StopState
 from gboard_sim.protocols import Memory
 
@@ -40,6 +41,7 @@ class LearnerState:
         totals: What had been trained.
         stopping: What the stop rules remember.
         memory: What an adaptive schedule remembers.
+        residuals: What phones keep for error feedback; None without it.
     """
 
     version: int
@@ -48,6 +50,7 @@ class LearnerState:
     totals: Totals = field(default_factory=Totals)
     stopping: StopState = field(default_factory=StopState)
     memory: Memory = ()
+    residuals: Kept | None = None
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
@@ -66,4 +69,5 @@ class LearnerState:
             totals=Totals(**read["totals"]),
             stopping=StopState(**read["stopping"]),
             memory=tuple(read["memory"]),
+            residuals=Kept.of(read["residuals"]) if read["residuals"] else None,
         )

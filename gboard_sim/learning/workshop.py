@@ -1,6 +1,6 @@
 """What every worker needs to carry out its jobs: sent once, opened on first use."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,8 @@ from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScor
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.model.graphs import Graphs
 from gboard_sim.learning.model.spec import ModelSpec
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.snapshots import Published
 from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, open_rows
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
@@ -41,6 +43,7 @@ class Workshop:
         precision: What torch makes matrix products in while training.
         phones_together: Phones that train at once; their updates take that much memory.
         measured: Where updates are kept that were trained to be measured; None keeps none.
+        parts: What phones train.
     """
 
     spec: ModelSpec
@@ -57,6 +60,7 @@ class Workshop:
     precision: Literal["float32", "bfloat16"] = "float32"
     phones_together: int = 1
     measured: MeasuredUpdates | None = None
+    parts: TrainedParts = EVERYTHING
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to a worker: the description alone, not the tools that were opened here."""
@@ -68,14 +72,35 @@ class Workshop:
         return Tokenizer(self.vocabulary.model).size
 
     @cached_property
+    def wire(self) -> Wire:
+        """What of an update travels."""
+        return Wire(self.spec, self.tokens, self.parts)
+
+    @cached_property
+    def whole_wire(self) -> Wire:
+        """The one by which everything travels."""
+        return Wire(self.spec, self.tokens, EVERYTHING)
+
+    @cached_property
     def trainer(self) -> Trainer:
-        """The trainer; torch is imported only if it was asked for."""
+        """What trains as phones do."""
+        return self._trainer(self.graphs, self.parts)
+
+    @cached_property
+    def whole_trainer(self) -> Trainer:
+        """What trains all parts of a model, before there are phones."""
+        if self.parts.everything:
+            return self.trainer
+        return self._trainer(replace(self.graphs, train_step=self.graphs.whole_step), EVERYTHING)
+
+    def _trainer(self, graphs: Graphs, parts: TrainedParts) -> Trainer:
+        """A trainer; torch is imported only if it was asked for."""
         size = self.tokens
         if self.trainer_name == "onnxruntime":
-            return OnnxRuntimeTrainer(self.spec, size, self.graphs)
+            return OnnxRuntimeTrainer(self.spec, size, graphs, parts)
         from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415  torch is heavy
 
-        return TorchTrainer(self.spec, size, self.device, self.precision)
+        return TorchTrainer(self.spec, size, self.device, self.precision, parts)
 
     @cached_property
     def scorer(self) -> WordScorer:

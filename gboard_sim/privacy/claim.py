@@ -1,12 +1,15 @@
-"""The privacy claim: a sentence about one phone, true because the protocol enforces its bounds."""
+"""The privacy claim: a sentence about one phone, true because the protocol enforces its bounds.
+
+What kinds of claims share stands here; how one kind is calibrated and accounted stands in a file of
+its own, such as `local_claim.py`.
+"""
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from gboard_sim.errors import InvariantError
-from gboard_sim.privacy import accountant
 from gboard_sim.privacy.accountant import Relation
+from gboard_sim.privacy.bounds import Bounds
 
 UNIT = "one phone, all its text, the whole run"
 
@@ -14,7 +17,18 @@ _NEIGHBOUR: dict[Relation, str] = {
     "zero-out": "that text replaced by none",
     "replace-one": "that text replaced by any other",
 }
-_TRUSTED = {"phone": "nobody but the phone", "server": "the server"}
+
+Trusted = Literal["phone", "server", "aggregation", "shuffler"]
+"""Whoever sees an update without noise, or, with a shuffler, whose update it is."""
+
+_TRUSTED: dict[Trusted, str] = {
+    "phone": "nobody but the phone",
+    "server": "the server",
+    "aggregation": "secure aggregation, through which the server sees sums alone",
+    "shuffler": "a shuffler, which hides whose payload is whose",
+}
+
+TIMING = "timing and participation count as public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +44,25 @@ class Leaving:
     covered_by: str
 
 
-LEAVES_PHONE = (
-    Leaving("the update", "clipped and noised on the phone, composed over every payload sent"),
-    Leaving("payload size", "the same for every update of a model"),
-    Leaving(
-        "when the phone checks in, trains and uploads, for how long, and whether at all",
-        "treated as public by the neighbouring relation",
-    ),
+PUBLIC = Leaving(
+    "when the phone checks in, trains and uploads, for how long, and whether at all",
+    "treated as public by the neighbouring relation",
 )
-"""Everything that leaves a phone under `local_gaussian`. Losses, message counts and evaluations
-that a run reports are read by the simulator and never sent."""
+SAME_SIZE = Leaving("payload size", "the same for every update of a model")
+"""What every claim lists. Losses, message counts and evaluations that a run reports are read by the
+simulator and never sent; a run in which phones would send them is refused under a claim."""
+
+
+class Accounting(Protocol):
+    """Turns bounds on participation into epsilon; its attributes are what it counts with."""
+
+    def epsilon(self, bounds: Bounds) -> float:
+        """The epsilon of one phone within these bounds; infinity where nothing hides it.
+
+        Raises:
+            ValueError: A bound is missing that it needs.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +70,56 @@ class Claim:
     """What a run promises before it starts, and the bounds that make it true.
 
     Attributes:
-        epsilon_policy: The whole run's epsilon for one phone; infinity is no promise.
-        delta: Probability with which the bound may fail.
-        unit: What is protected.
-        relation: Which two worlds an observer cannot tell apart.
-        trusted: Who sees the update without noise: `phone` or `server`.
         mechanism: Its name in the catalogue of mechanisms.
-        max_uploads: Most payloads of which any byte leaves one phone; the fleet enforces it.
-        noise_multiplier: Standard deviation of the noise over the clip norm.
-        clip: The L2 clip norm.
+        epsilon_policy: The whole run's epsilon for one phone; infinity is no promise, None none
+            for this fleet (see `extrapolated`).
+        delta: Probability with which the bound may fail.
+        relation: Which two worlds an observer cannot tell apart.
+        trusted: Who sees the update without noise.
+        bounds: What the fleet enforces for every phone.
+        bounded: The bounds in words: `at most 4 payloads leave the phone`.
+        protected: What every payload or sum goes through, in words, after the bounds.
+        noise_multiplier: Least standard deviation of the noise over the clip, or what stands for
+            it; 0 is no noise. Events of the run are held against it.
+        accounting: What turns bounds into epsilon.
+        leaves_phone: Everything that leaves a phone.
+        public: What an observer may know in any case.
+        extrapolated: For which larger fleet an epsilon holds that this one does not earn.
+        epsilon_extrapolated: That epsilon.
+        unit: What is protected.
     """
 
-    epsilon_policy: float
-    delta: float
-    unit: str
-    relation: Relation
-    trusted: Literal["phone", "server"]
     mechanism: str
-    max_uploads: int
+    epsilon_policy: float | None
+    delta: float
+    relation: Relation
+    trusted: Trusted
+    bounds: Bounds
+    bounded: str
+    protected: str
     noise_multiplier: float
-    clip: float
+    accounting: Accounting
+    leaves_phone: tuple[Leaving, ...]
+    public: str = TIMING
+    extrapolated: str | None = None
+    epsilon_extrapolated: float | None = None
+    unit: str = UNIT
 
     def __str__(self) -> str:
         """The claim in one sentence."""
-        payloads = (
-            "1 payload leaves" if self.max_uploads == 1 else f"{self.max_uploads} payloads leave"
-        )
-        bounds = f"at most {payloads} the phone, each clipped to an L2 norm of {self.clip:g}"
-        trust = f"trusted: {_TRUSTED[self.trusted]}; timing and participation count as public"
+        trust = f"trusted: {_TRUSTED[self.trusted]}; {self.public}"
+        if self.epsilon_policy is None:
+            return (
+                f"no epsilon for this fleet: {self.bounded}, {self.protected}; "
+                f"{self.extrapolated}: epsilon {self.epsilon_extrapolated:.6g} at delta "
+                f"{self.delta:g}; {trust}."
+            )
         if math.isinf(self.epsilon_policy):
-            return f"epsilon is infinite: {bounds} but given no noise, so nothing is promised."
+            return f"epsilon is infinite: {self.bounded}, {self.protected}, so nothing is promised."
         return (
             f"epsilon {self.epsilon_policy:.6g} at delta {self.delta:g} for {self.unit}, against "
-            f"{_NEIGHBOUR[self.relation]} ({self.relation}): {bounds} and given Gaussian noise of "
-            f"{self.noise_multiplier:.6g} times that; {trust}."
+            f"{_NEIGHBOUR[self.relation]} ({self.relation}): {self.bounded}, {self.protected}; "
+            f"{trust}."
         )
 
     def warnings(self, phones: int) -> tuple[str, ...]:
@@ -91,38 +130,3 @@ class Claim:
                 f"one random phone's text outright would meet it; choose it well below that",
             )
         return ()
-
-
-def local_gaussian_claim(
-    *, epsilon: float, delta: float, clip: float, max_uploads: int, relation: Relation = "zero-out"
-) -> Claim:
-    """The claim of `local_gaussian` with just enough noise for the whole run.
-
-    Args:
-        epsilon: The whole run's epsilon for one phone; infinity clips without noise.
-        delta: Probability with which the bound may fail.
-        clip: The L2 clip norm.
-        max_uploads: Most payloads of which any byte leaves one phone.
-        relation: What neighbouring means.
-
-    Raises:
-        ValueError: An argument is outside its range.
-        InvariantError: The accountant does not confirm the calibration.
-    """
-    if not (clip > 0.0 and math.isfinite(clip)):
-        raise ValueError(f"clip(={clip}) must be a finite number above 0")
-    multiplier = accountant.noise_multiplier(epsilon, delta, max_uploads, relation)
-    claimed = accountant.epsilon([(multiplier, max_uploads)], delta, relation)
-    if not (claimed == epsilon or 0.0 <= epsilon - claimed <= 1e-6 * epsilon):
-        raise InvariantError(f"calibrated to epsilon {epsilon}, accounted at {claimed}")
-    return Claim(
-        epsilon_policy=claimed,
-        delta=delta,
-        unit=UNIT,
-        relation=relation,
-        trusted="phone",
-        mechanism="local_gaussian",
-        max_uploads=max_uploads,
-        noise_multiplier=multiplier,
-        clip=clip,
-    )

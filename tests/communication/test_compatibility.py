@@ -54,6 +54,15 @@ def test_what_the_table_does_not_name_is_refused(schedule, codec, mechanism):
         check(schedule, codec, mechanism, weights="uniform")
 
 
+@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+def test_phones_keep_residuals_under_no_claim(mechanism):
+    if mechanism == "none":
+        check("fixed", "one_bit", mechanism, weights="uniform", error_feedback=True)
+    else:
+        with pytest.raises(IncompatibleError, match="outside the clip that the claim counts on"):
+            check("fixed", "one_bit", mechanism, weights="uniform", error_feedback=True)
+
+
 def test_weights_that_do_not_exist_are_refused_with_those_that_do():
     with pytest.raises(IncompatibleError, match="must be one of examples, tokens, uniform"):
         check("fixed", "fp32", "none", weights="lines")

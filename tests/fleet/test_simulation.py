@@ -448,6 +448,12 @@ def test_the_run_stops_at_versions_budgets_and_the_learners_word(world, default_
     )
     assert spent.stop_reason == "budget:uplink_mb_per_phone"
     assert spent.upload_bytes.mean() / 1e6 == pytest.approx(2.25, abs=0.25)
+    trained, _, learner = default_run(
+        world, default_mix, schedule, budgets={"trained_tokens": 100_000}
+    )
+    tokens = [sum(s.tokens for u in cohort.uploads for s in u.stints) for cohort in learner.cohorts]
+    assert trained.stop_reason == "budget:trained_tokens"
+    assert sum(tokens[:-1]) < 100_000 <= sum(tokens)
     typing = plausible_typing(400, 2.0, 5)
     for lookahead in (0, 9):
         learner = FakeLearner(typing, 5_649_000, stop_at_version=11)

@@ -107,7 +107,7 @@ class Toy:
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
                 phones_together=1, measured=None,
                 scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
-                spec=SimpleNamespace(lane=6),
+                spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )
         )  # fmt: skip
         self.journal = Journal(folder / "journal", position)

@@ -2,12 +2,12 @@ import json
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from gboard_sim.privacy.claim import local_gaussian_claim
+from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.gaussian_calibration import epsilon_of
-from gboard_sim.privacy.ledger import Ledger, most_payloads
+from gboard_sim.privacy.ledger import Ledger
+from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.records import PrivacyEvent
 
 CLAIM = local_gaussian_claim(epsilon=8.0, delta=1e-6, clip=0.5, max_uploads=4)
@@ -16,28 +16,24 @@ EVENTS = tuple(
 )
 
 
-def test_payloads_are_counted_by_phone_whether_or_not_they_were_used():
-    phone = np.array([3, 0, 3, 1, 3, 0])
-    left = np.array([True, True, False, True, True, False])
-    assert most_payloads(phone, left) == 2
-    assert most_payloads(phone, np.zeros(6, bool)) == 0
-    assert most_payloads(np.empty(0, np.int64), np.empty(0, bool)) == 0
+def sent(payloads):
+    return Bounds(uploads=payloads, participations=payloads, versions=2)
 
 
 @pytest.mark.parametrize("payloads", [1, 2, 3])
 def test_fewer_payloads_than_allowed_realise_less_than_the_claim(payloads):
-    ledger = Ledger(CLAIM, EVENTS, payloads)
+    ledger = Ledger(CLAIM, EVENTS, sent(payloads))
     expected = epsilon_of(CLAIM.noise_multiplier / math.sqrt(payloads), 1e-6)
     assert ledger.epsilon_realised() == pytest.approx(expected, rel=1e-9)
     assert ledger.epsilon_realised() < ledger.epsilon_policy() == CLAIM.epsilon_policy
 
 
 def test_a_phone_at_the_cap_realises_the_claim():
-    assert Ledger(CLAIM, EVENTS, 4).epsilon_realised() == CLAIM.epsilon_policy
+    assert Ledger(CLAIM, EVENTS, sent(4)).epsilon_realised() == CLAIM.epsilon_policy
 
 
 def test_a_run_in_which_nothing_left_a_phone_realises_nothing():
-    assert Ledger(CLAIM, (), 0).epsilon_realised() == 0.0
+    assert Ledger(CLAIM, (), sent(0)).epsilon_realised() == 0.0
 
 
 @pytest.mark.parametrize(
@@ -49,7 +45,7 @@ def test_a_run_in_which_nothing_left_a_phone_realises_nothing():
     ],
 )
 def test_a_log_that_shows_a_broken_bound_prints_no_epsilon_but_the_reason(events, payloads, reason):
-    ledger = Ledger(CLAIM, events, payloads)
+    ledger = Ledger(CLAIM, events, sent(payloads))
     assert ledger.broken().startswith(reason)
     assert ledger.epsilon_policy() is None
     assert ledger.epsilon_realised() is None
@@ -57,7 +53,7 @@ def test_a_log_that_shows_a_broken_bound_prints_no_epsilon_but_the_reason(events
 
 
 def test_the_document_is_json_and_says_what_leaves_the_phone():
-    document = json.loads(json.dumps(Ledger(CLAIM, EVENTS, 3).document()))
+    document = json.loads(json.dumps(Ledger(CLAIM, EVENTS, sent(3)).document()))
     assert document["claim"]["epsilon_policy"] == pytest.approx(8.0)
     assert document["sentence"] == str(CLAIM)
     assert document["broken"] is None
@@ -68,5 +64,5 @@ def test_the_document_is_json_and_says_what_leaves_the_phone():
 
 def test_without_noise_both_epsilons_are_infinite():
     silent = local_gaussian_claim(epsilon=math.inf, delta=1e-6, clip=0.5, max_uploads=4)
-    ledger = Ledger(silent, (PrivacyEvent("local_gaussian", 1, 40, 0.0, 0.5),), 2)
+    ledger = Ledger(silent, (PrivacyEvent("local_gaussian", 1, 40, 0.0, 0.5),), sent(2))
     assert ledger.epsilon_policy() == ledger.epsilon_realised() == math.inf

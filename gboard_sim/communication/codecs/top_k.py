@@ -2,7 +2,7 @@
 
 S. Stich, J.-B. Cordonnier, M. Jaggi, "Sparsified SGD with Memory" (NeurIPS 2018, arXiv 1809.07599):
 the k numbers of d that are farthest from zero; the error is at most (1 - k / d) |x|^2. A place
-takes ceil(log2 d) bits, a value 32. It is biased, and here no residual is kept.
+takes ceil(log2 d) bits, a value 32. It is biased, which `codec.error_feedback` mends.
 """
 
 from dataclasses import dataclass

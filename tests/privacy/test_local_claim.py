@@ -5,7 +5,7 @@ import pytest
 
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy import accountant
-from gboard_sim.privacy.claim import local_gaussian_claim
+from gboard_sim.privacy.local_claim import local_gaussian_claim
 
 
 def claim(**changes):

@@ -1,0 +1,110 @@
+"""What of an update travels: the parts that phones train, as one compact vector.
+
+```
+compact = whole tensors that are trained, P' D of those with an adapter; in the layout's order
+```
+
+of an update D (Konecny et al. 2016, arXiv 1610.05492, call both structured updates). The clip, the
+noise, the codec, the sum and the server's optimiser see compact vectors alone, so that what is not
+trained stays as version 0 has it, bit for bit, under every optimiser.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, Tensor, layout
+from gboard_sim.learning.model.trained_parts import Basis, TrainedParts
+from gboard_sim.learning.server_optimizers import ServerOptimizer
+from gboard_sim.learning.server_optimizers.optimizer import State
+from gboard_sim.records import Floats, Vector
+
+Real = TypeVar("Real", np.float32, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One tensor that travels.
+
+    Attributes:
+        tensor: Where it lies in the whole vector.
+        basis: The P of its adapter, None where it travels as it is. Shape [rows, rank].
+        at: Where it lies in the compact vector.
+    """
+
+    tensor: Tensor
+    basis: Basis | None
+    at: slice
+
+
+class Wire:
+    """Takes whole vectors to compact ones, and back.
+
+    Args:
+        spec: The model's sizes.
+        vocabulary: Token ids V.
+        parts: What phones train.
+
+    Attributes:
+        everything: Whether the compact vector is the whole one.
+        parameters: Length C of the compact vector.
+        whole: Length P of the whole vector.
+    """
+
+    def __init__(self, spec: ModelSpec, vocabulary: int, parts: TrainedParts) -> None:
+        self.everything = parts.everything
+        tensors = layout(spec, vocabulary)
+        self.whole = tensors[-1].offset + tensors[-1].size
+        bases = parts.bases(spec)
+        self._parts: list[_Part] = []
+        at = 0
+        for tensor in tensors:
+            if parts.word_rows == "frozen" and tensor.name in WORD_ROWS:
+                continue
+            basis = bases.get(tensor.name)
+            size = tensor.size if basis is None else basis.shape[1] * tensor.shape[1]
+            self._parts.append(_Part(tensor, basis, slice(at, at + size)))
+            at += size
+        self.parameters = at
+
+    def shrink(self, vector: npt.NDArray[Real]) -> npt.NDArray[Real]:
+        """What travels of an update, or of parameters. Shape [P] to shape [C]."""
+        if self.everything:
+            return vector
+        compact = np.empty(self.parameters, vector.dtype)
+        for part in self._parts:
+            values = vector[part.tensor.slice]
+            if part.basis is not None:
+                values = (part.basis.T @ values.reshape(part.tensor.shape)).ravel()
+            compact[part.at] = values
+        return compact
+
+    def through(self, optimizer: ServerOptimizer) -> ServerOptimizer:
+        """The server optimiser in compact vectors, but for the parameters that it moves."""
+        if self.everything:
+            return optimizer
+
+        def init(parameters: Vector) -> State:
+            return optimizer.init(self.shrink(parameters))
+
+        def apply(
+            state: State, parameters: Vector, mean_update: Floats, learning_rate: float
+        ) -> tuple[State, Vector]:
+            before = self.shrink(parameters)
+            state, after = optimizer.apply(state, before, mean_update, learning_rate)
+            return state, self._grown(parameters, before, after)
+
+        return ServerOptimizer(optimizer.name, init, apply)
+
+    def _grown(self, parameters: Vector, before: Vector, after: Vector) -> Vector:
+        """The parameters after what travels of them has moved from `before` to `after`."""
+        grown = parameters.copy()
+        for part in self._parts:
+            if part.basis is None:
+                grown[part.tensor.slice] = after[part.at]
+                continue
+            step = np.subtract(after[part.at], before[part.at], dtype=np.float64)
+            grown[part.tensor.slice] += (part.basis @ step.reshape(part.basis.shape[1], -1)).ravel()
+        return grown
