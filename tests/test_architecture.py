@@ -11,13 +11,13 @@ GROUND = {
     "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
     "experiment_sweep", "experiment_text", "experiment_training", "experiment_values",
     "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
-    "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
-    "trace_file", "units", "uploads",
+    "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
+    "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
     "artefacts", "audit", "claims", "export", "fleet_facts", "learning_half", "registry",
-    "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",
-    "world",
+    "relearning", "simulate", "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point",
+    "sweep_table", "world",
 }  # fmt: skip
 PACKAGES = {
     "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
@@ -52,6 +52,7 @@ HEAVY = {
 GROUND_HEAVY = {
     "checkpoint": {"safetensors"},
     "journal": {"pyarrow"},
+    "recorded_fleet": {"pyarrow"},
     "runlog": {"pyarrow"},
     "served": {"pyarrow"},
     "tables": {"pyarrow"},
@@ -67,6 +68,7 @@ JOIN_HEAVY = {
     "claims": {"pyarrow"},
     "fleet_facts": {"pyarrow"},
     "learning_half": {"pyarrow"},
+    "relearning": {"pyarrow"},
     "simulate": {"pyarrow"},
     "summary": {"pyarrow"},
     "sweep_course": {"pyarrow"},
