@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gboard_sim import artefacts, experiment_file, provenance, served, world
+from gboard_sim import artefacts, experiment_file, provenance, relearning, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.claims import seen_by
 from gboard_sim.errors import (
@@ -20,6 +20,7 @@ from gboard_sim.errors import (
     ExperimentError,
     IncompatibleError,
     RunDirectoryError,
+    TimingChangedError,
 )
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
@@ -48,10 +49,13 @@ from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner, Sized
+from gboard_sim.recorded_fleet import RecordedFleet
 from gboard_sim.records import PrivacyEvent
 from gboard_sim.runlog import RunDirectory, unused
-from gboard_sim.summary import Learnt, plain, summarise
+from gboard_sim.summary import Learnt, fleet_figures, plain, summarise
 from gboard_sim.world import World
+
+REFUSALS = (CatalogueError, CorpusError, ExperimentError, IncompatibleError, TimingChangedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,31 @@ def resume(
         return _carry_out(experiment, directory, Checkpoint.load(directory), watch)
 
 
+def relearn(
+    experiment: Experiment,
+    fleet_of: Path | str,
+    *,
+    out: Path | str | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Learn from the recorded fleet of a run that has ended, as `run` would with its own.
+
+    Args:
+        experiment: That of the run but for what `relearning.FREE` lists.
+        fleet_of: The run's directory.
+        out: As for `run`.
+        watch: As for `run`.
+
+    Raises:
+        GboardSimError: As for `run`, or the fleet would have gone another way.
+    """
+    recorded = RunDirectory.open(Path(fleet_of))
+    experiment = relearning.open_recorded(recorded, experiment)
+    directory = _place(experiment, out)
+    with directory.locked(), _fresh(directory):
+        return _carry_out(experiment, directory, None, watch, recorded)
+
+
 def run_fleet(
     experiment: Experiment, *, out: Path | str | None = None, watch: Watch | None = None
 ) -> Run:
@@ -183,8 +212,9 @@ def _fresh(directory: RunDirectory) -> Iterator[None]:
     """Removes what a run wrote that turned out not to be possible before its first checkpoint."""
     try:
         yield
-    except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
-        if Checkpoint.load(directory) is None:
+    except REFUSALS as error:
+        # What was learned of a fleet that went another way is of no use to its own.
+        if isinstance(error, TimingChangedError) or Checkpoint.load(directory) is None:
             for path in directory.path.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             with suppress(OSError):  # a link, or the folder we stand in
@@ -235,8 +265,12 @@ def _carry_out(
     directory: RunDirectory,
     checkpoint: Checkpoint | None,
     watch: Watch | None,
+    recorded: RunDirectory | None = None,
 ) -> Run:
-    """Run an experiment in its directory, from the start or from a checkpoint."""
+    """Run an experiment in its directory, from the start or from a checkpoint.
+
+    With a recorded run its fleet is played again instead of running one.
+    """
     experiment = settled(experiment)
     teller = Teller(experiment.run, watch)
     with ExitStack() as stack:
@@ -277,7 +311,11 @@ def _carry_out(
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
-            end = _run_fleet(made, workshop.tokens, typed, seam, journal, teller.fleet)
+            end: FleetEnd | RecordedFleet
+            if recorded is None:
+                end = _run_fleet(made, workshop.tokens, typed, seam, journal, teller.fleet)
+            else:
+                end = relearning.play(recorded, made, workshop.tokens, seam, journal, teller.fleet)
             learner.finish()
             waited_s = learner.waited_s
         teller.tell("judging the last version")
@@ -394,17 +432,21 @@ def _end(
     directory: RunDirectory,
     made: World,
     meter: MachineMeter,
-    end: FleetEnd,
+    end: FleetEnd | RecordedFleet,
     learnt: Learnt | None,
     events: tuple[PrivacyEvent, ...] | None = None,
 ) -> Run:
     """Write what is derived from a run that is over: the summary last."""
-    directory.write_json("fleet.json", fleet_facts(directory, made, end))
+    if isinstance(end, RecordedFleet):
+        facts, figures = end.facts, end.figures
+    else:
+        facts, figures = fleet_facts(directory, made, end), fleet_figures(directory, end)
+    directory.write_json("fleet.json", facts)
     ledger = None
     if made.claim is not None:
         ledger = Ledger(made.claim, events, seen_by(directory))
         directory.write_json("ledger.json", plain(ledger.document()))
     served.write(directory)
-    summary = summarise(directory, made, meter, end, learnt, ledger)
+    summary = summarise(directory, made, meter, figures, learnt, ledger)
     directory.write_json("summary.json", summary)
     return Run(directory, summary)
