@@ -1,4 +1,4 @@
-"""The command line: with `cli_bench.py`, `cli_sweep.py` and `screen.py` all that prints or exits.
+"""The command line: with the other `cli_*.py` and `screen.py` all that prints or exits.
 
 Data goes to stdout, logs and progress to stderr; `--json` puts the summary alone on stdout. A bad
 input ends with status 2 and one message.
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gboard_sim.cli_bench import bench_app
+from gboard_sim.cli_epsilon import epsilon
+from gboard_sim.cli_keyboard import export, type_in_terminal
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -42,6 +44,9 @@ trace_app = typer.Typer(
 app.add_typer(trace_app, name="trace")
 app.add_typer(bench_app, name="bench")
 app.command()(sweep)
+app.command()(epsilon)
+app.command()(export)
+app.command(name="type")(type_in_terminal)
 
 
 class TraceForm(StrEnum):
@@ -173,24 +178,6 @@ def report(
             if swept
             else write_page(RunDirectory.open(directory))
         )
-
-
-@app.command()
-def export(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's directory.")],
-    web: Annotated[Path, typer.Option(metavar="DIR", help="Write the keyboard as a web page.")],
-    onnxruntime_web: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The unpacked npm package; default: npm installs it."),
-    ] = None,
-) -> None:
-    """Write the keyboard as a static page: the exported graphs in a browser."""
-    from gboard_sim.keyboard_web.page import write_page
-    from gboard_sim.runlog import RunDirectory
-
-    with screen(quiet=True):
-        artefacts = RunDirectory.open(directory) / "artefacts"
-        print(write_page(artefacts, web, runtime=onnxruntime_web))
 
 
 @app.command(name="list")

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gboard_sim.experiment_communication import Codec, Schedule
+from gboard_sim.experiment_communication import Codec, Downlink, Schedule
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
-from gboard_sim.experiment_privacy import Privacy
+from gboard_sim.experiment_privacy import AT_SERVER, Privacy
 from gboard_sim.experiment_sweep import Sweep
 from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
@@ -136,6 +136,7 @@ class Experiment(Table):
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     codec: Codec = Codec()
+    downlink: Downlink = Downlink()
     privacy: Privacy = Privacy()
     sweep: Sweep = {}
 
@@ -198,6 +199,29 @@ class Experiment(Table):
                     f"privacy.mechanism(={self.privacy.mechanism!r}): phones would report their "
                     "losses without noise, outside the claim"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _sums_are_private(self) -> "Experiment":
+        if self.privacy.mechanism not in AT_SERVER:
+            return self
+        mechanism = f"privacy.mechanism(={self.privacy.mechanism!r})"
+        if self.codec.lossless != "none":
+            raise ValueError(
+                f"codec.lossless(={self.codec.lossless!r}) is not allowed with {mechanism}: the "
+                "length of a payload would depend on the phone's text, outside the claim"
+            )
+        if self.privacy.adaptive_clip is not None and self.protocol.kind == "buffered":
+            raise ValueError(
+                "privacy.adaptive_clip is not allowed with protocol.kind(='buffered'): one buffer "
+                "holds updates that were measured against several clips; set a fixed clip"
+            )
+        cohort, uploads = self.privacy.noise_cohort, self.privacy.denominator or self.protocol.goal
+        if cohort is not None and cohort < uploads:
+            raise ValueError(
+                f"privacy.noise_cohort(={cohort}) must be at least the denominator, {uploads:g}: "
+                "it simulates the noise of larger cohorts"
+            )
         return self
 
     @model_validator(mode="after")

@@ -62,18 +62,50 @@ class Schedule(Table):
     windows_per_month: Positive | None = None
 
 
-class Codec(Table):
-    """`[codec]`: how an update becomes bytes.
+class CodecOptions(Table):
+    """A codec and its options.
 
     A codec refuses a key that is not its own; what is not given takes the codec's default.
 
     Attributes:
         name: A name from the codecs.
-        bits: Of each number: 1, 2, 4 or 8 (`k_level`).
+        bits: Of each number: 1, 2, 4 or 8 (`k_level`), up to 24 (`modular`).
         rotate: Whether the update is rotated at random before (`k_level`).
         block: Numbers that share a range or a scale (`k_level`, `one_bit`).
         scale: `unbiased` or `least_error` (`drive`).
         share: Of the numbers, what is sent (`top_k`, `random_mask`).
+    """
+
+    name: str = "fp32"
+    bits: Count | None = None
+    rotate: bool | None = None
+    block: Count | None = None
+    scale: str | None = None
+    share: Share | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is given beside the name."""
+        given = self.model_dump(include=set(CodecOptions.model_fields), exclude_none=True)
+        del given["name"]
+        return given
+
+
+class Downlink(CodecOptions):
+    """`[downlink]`: what phones download.
+
+    With `fp32` it is the whole model, every time. With another codec phones keep the version that
+    they downloaded last, and the next time download the differences from it, one for each version
+    made since and each through the codec, or the whole model where that is less. The server keeps
+    its own parameters; phones train from what is published, and that is what is judged and
+    exported.
+    """
+
+
+class Codec(CodecOptions):
+    """`[codec]`: how an update becomes bytes.
+
+    Attributes:
         lossless: What the codec's payloads are compressed by; their size is then measured, for
             which phones are trained as soon as they are configured.
         error_feedback: Whether a phone adds to its update what its last used payload left out
@@ -84,13 +116,7 @@ class Codec(Table):
             that it had before, or `discard`s it.
     """
 
-    name: str = "fp32"
     lossless: Literal["none", "zstd"] = "none"
-    bits: Count | None = None
-    rotate: bool | None = None
-    block: Count | None = None
-    scale: str | None = None
-    share: Share | None = None
     error_feedback: bool = False
     residuals_kept: Count | None = None
     after_rejection: Literal["keep", "discard"] | None = None
@@ -109,9 +135,3 @@ class Codec(Table):
                 "is sent; hint: set lossless to 'none'"
             )
         return self
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What is given of the codec's own options."""
-        others = {"name", "lossless", "error_feedback", "residuals_kept", "after_rejection"}
-        return self.model_dump(exclude=others, exclude_none=True)

@@ -103,8 +103,9 @@ class Training(Table):
         cap: Most messages that a stint uses.
         classes: What phones of one class do differently.
         pretraining: Passes over public text before version 0; it trains all parts of the model.
-        word_rows: Which rows of the embedding and the output layer phones train and send: `all`,
-            or none where they are `frozen`.
+        word_rows: Which rows of the embedding and the output layer phones train and send: `all`;
+            with `typed` they train all, and send those of the words in their own text; none where
+            they are `frozen`.
         adapters: Low-rank adapters, which phones train and send instead of the other matrices.
     """
 
@@ -120,7 +121,7 @@ class Training(Table):
     cap: Count | None = None
     classes: dict[str, PhoneClassWork] = {}
     pretraining: Pretraining | None = None
-    word_rows: Literal["all", "frozen"] = "all"
+    word_rows: Literal["all", "typed", "frozen"] = "all"
     adapters: Adapters | None = None
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.communication.downlink import PublishedChain
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment, Run
 from gboard_sim.fleet.recorded_learner import RecordedLearner
@@ -35,9 +36,10 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
-from gboard_sim.records import Cohort
+from gboard_sim.records import Cohort, PrivacyEvent
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
@@ -140,6 +142,7 @@ def open_learner(
     journal: Journal,
     checkpoint: Checkpoint | None,
     tell: Callable[[str], None],
+    enter: Callable[[PrivacyEvent], None],
 ) -> FederatedLearner | LocalOnlyLearner:
     """The learner of the arm that the experiment names, from version 0 or from a checkpoint.
 
@@ -152,6 +155,7 @@ def open_learner(
         journal: Where what crosses the seam is appended.
         checkpoint: Where to go on from.
         tell: Told what is being done before the fleet starts.
+        enter: Told of privacy events before their versions are published.
     """
     settings = made.experiment
     snapshots = _snapshots(directory)
@@ -164,18 +168,19 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        state = LearnerState(0, 0, optimizer.init(first))
+        noise = {} if made.at_server is None else made.at_server.start()
+        state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
-        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
-    size = model_bytes(made, workshop.tokens)
+        state = LearnerState.of(checkpoint.learner, checkpoint.arrays)
+    size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
     if settings.run.arm == "local-only":
-        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
+        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool, chain)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
     residuals = _residuals(made, directory, state.residuals)
 
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.optimizer, journal.flush()).save(directory)
+        Checkpoint(state.facts(), state.arrays(), journal.flush()).save(directory)
         snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
         if residuals is not None:
             residuals.saved(state.residuals)
@@ -205,6 +210,8 @@ def open_learner(
         if workshop.measured is None
         else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
         residuals=residuals,
+        enter=enter,
+        downlink=chain,
     )
 
 
@@ -216,6 +223,25 @@ def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Resi
     folder = directory / "checkpoints" / "residuals"
     most = codec.residuals_kept or RESIDUALS_KEPT
     return Residuals(folder, most, codec.after_rejection or "keep", state)
+
+
+def typed_sizes(made: World, text: PreparedText, workshop: Workshop) -> TypedSizes | None:
+    """What tells how much phones send; None where that does not follow from their text."""
+    if made.parts.word_rows != "typed":
+        return None
+    return TypedSizes(text.store.fleet.token_store(), workshop.wire, made.codec)
+
+
+def numbers_sent(
+    typed: TypedSizes | None, workshop: Workshop, directory: RunDirectory
+) -> float | None:
+    """Numbers in an upload; where text tells, the mean of those used, None where none was."""
+    if typed is None:
+        return workshop.wire.parameters
+    cohorts = directory.table("cohorts", ("task", "stints"))
+    used = cohorts.filter(pc.equal(cohorts["task"], "train"))["stints"].to_pylist()
+    counts = [typed.count([tuple(stint["rows"]) for stint in stints]) for stints in used]
+    return float(np.mean(counts)) if counts else None
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
@@ -247,7 +273,12 @@ def _closing(
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
-            cohort, optimizer, made.server_rate(cohort.makes_version), chunks, residuals
+            cohort,
+            optimizer,
+            made.server_rate(cohort.makes_version),
+            chunks,
+            residuals,
+            made.at_server,
         )
     plan = CentralPlan(
         rows="fleet",
@@ -280,3 +311,20 @@ def model_bytes(made: World, tokens: int) -> int:
     parameters, schedule = parameter_count(made.spec, tokens), made.schedule
     compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
     return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)
+
+
+def published_chain(made: World, tokens: int) -> PublishedChain | None:
+    """What phones download where the downlink goes through a codec.
+
+    In the other arms it costs the same, and loses nothing: no phone there trains for the server.
+    """
+    if made.downlink is None:
+        return None
+    wire = made.wire(tokens)
+    return PublishedChain(
+        made.downlink,
+        model_bytes=model_bytes(made, tokens),
+        parameters=wire.parameters,
+        wire=wire,
+        lossy=made.experiment.run.arm == "federated",
+    )

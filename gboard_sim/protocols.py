@@ -4,7 +4,8 @@ Schedules, codecs and mechanisms reach the fleet and the learning half as argume
 so that neither imports `communication` or `privacy`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from gboard_sim.records import (
@@ -78,6 +79,18 @@ class Learner(Protocol):
 
     def outcome(self, version: int) -> Outcome:
         """What came of the step that made `version`; waits."""
+        ...
+
+
+class Downlink(Protocol):
+    """What phones download where it is not the whole model, just as the server has it."""
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def publish(self, published: Vector, master: Vector, version: int) -> Vector:
+        """What phones hold of a version, given what they hold of the one before. Shape [P] each."""
         ...
 
 
@@ -225,4 +238,93 @@ class Mechanism(Protocol):
 
     def event(self, version: int, releases: int) -> PrivacyEvent | None:
         """The ledger's entry for a step, or None where nothing is claimed."""
+        ...
+
+
+class Bound(Protocol):
+    """How much one upload can say: the phone clips to it, and the server clips what it decodes."""
+
+    def on_phone(self, update: Vector) -> tuple[Vector, bool]:
+        """The update as the phone encodes it, and whether it was short enough as it was."""
+        ...
+
+    def on_server(self, received: Vector, parameters: int) -> Vector:
+        """What the server adds of an update of which it wants so many numbers.
+
+        Raises:
+            ValueError: It cannot be what an honest phone sent, and counts for nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A mechanism of which phones add shares to a sum, instead of their updates."""
+
+    def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
+        """What a phone adds to the sum that makes `version`; keyed by its own count of payloads."""
+        ...
+
+
+MechanismState = Mapping[str, Floats]
+"""What a server's mechanism remembers from one version to the next; checkpoints keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What a server knows of a cohort whose uploads it has bounded and added up.
+
+    Attributes:
+        version: The version that is made of it.
+        total: The sum of weight times update; the release may change it in place. Shape [P].
+        uploads: How many are in the sum.
+        within: How many of them were short enough before the phone clipped them.
+        refused: Sessions of the others, each with the reason.
+    """
+
+    version: int
+    total: Floats
+    uploads: int
+    within: int
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a server's mechanism lets out of a cohort.
+
+    Attributes:
+        mean: The noised sum over the fixed denominator. Shape [P].
+        state: What to remember.
+        event: The ledger's entry.
+    """
+
+    mean: Floats
+    state: MechanismState
+    event: PrivacyEvent
+
+
+class ServerMechanism(Protocol):
+    """What makes a sum private at the server, which is trusted with the updates in it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in experiment files."""
+        ...
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the bound of a version depends on the version before."""
+        ...
+
+    def start(self) -> MechanismState:
+        """What it remembers before the first version."""
+        ...
+
+    def bound(self, state: MechanismState) -> Bound:
+        """What bounds the uploads of the version that follows a state."""
+        ...
+
+    def release(self, state: MechanismState, summed: Summed) -> Released:
+        """What may be used of a cohort; `state` is not changed."""
         ...

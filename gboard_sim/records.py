@@ -240,7 +240,8 @@ class Sessions:
 
     The alphabet of `shape` is that of Bonawitz et al. (MLSys 2019, table 1): `-` check-in accepted,
     `v` plan and model downloaded, `[` training begun, `]` training done, `+` upload begun, `^`
-    upload used, `#` upload rejected, `!` interrupted, `*` error.
+    upload used, `#` upload rejected, `!` interrupted, `*` error; an upload that arrived and failed
+    its checksum is `+*#`.
 
     Attributes:
         session: Number of the session, counted from 0 in order of logging.
@@ -347,6 +348,9 @@ class PrivacyEvent:
         releases: How many phones' payloads (local) or sums (central) it covered.
         noise_multiplier: Standard deviation of the noise over the clip norm.
         clip: The L2 clip norm.
+        deviation: Standard deviation of the noise that was added to each number of the sum; None
+            where phones add their own.
+        refused: Sessions whose uploads the server left out, each with the reason.
     """
 
     mechanism: str
@@ -354,6 +358,8 @@ class PrivacyEvent:
     releases: int
     noise_multiplier: float
     clip: float
+    deviation: float | None = None
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

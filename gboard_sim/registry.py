@@ -23,10 +23,21 @@ def names() -> dict[str, list[str]]:
 
 
 def compositions() -> list[str]:
-    """The table of what composes, one line for each schedule, codec and mechanism."""
+    """The table of what composes, one line for each schedule, codec and mechanism.
+
+    Then the mechanisms with which phones may send the rows of typed words alone.
+    """
     return [
         f"{cell.schedule} x {cell.codec} x {cell.mechanism}: "
         + (", ".join(cell.weights) or "refused")
         + (f" ({cell.reason})" if cell.reason else "")
         for cell in compatibility.table()
+    ] + [
+        f"word_rows typed x {mechanism}: "
+        + (
+            "composes"
+            if mechanism in compatibility.TYPED_ROWS
+            else f"refused ({compatibility.TYPED_ROWS_REASON})"
+        )
+        for mechanism in MECHANISMS
     ]

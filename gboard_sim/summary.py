@@ -8,7 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
-| `parameters_on_wire`, `wire_share` | numbers that an upload carries; their share of all |
+| `parameters_on_wire`, `wire_share` | numbers in a used upload, in the mean; share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -38,6 +38,7 @@
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
+| `uploads_corrupt` | payloads that arrived and failed their checksum, reports included |
 | `cycles_abandoned` | cycles that started over because their base was too old |
 | `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
 | `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
@@ -45,6 +46,7 @@
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
+| `epsilon_extrapolated`, `privacy_extrapolated` | with `privacy.noise_cohort`, for which fleet |
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
 | `privacy_warnings` | what a reader of the claim should be told, such as too large a delta |
 | `parameters_sha256` | of the last version, float32, little-endian |
@@ -86,6 +88,7 @@ class Learnt:
     Attributes:
         tokens: Token ids V.
         parameters: Number of parameters.
+        on_wire: Numbers that an upload carries, the mean of those used; None where none was.
         parameters_sha256: Digest of the last version.
         totals: What was trained for it.
         residuals: What phones kept for error feedback at the end; None without it.
@@ -96,6 +99,7 @@ class Learnt:
 
     tokens: int
     parameters: int
+    on_wire: float | None
     parameters_sha256: str
     totals: Totals
     residuals: Kept | None
@@ -147,15 +151,14 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     verdict, totals, kept = learnt.verdict, learnt.totals, learnt.residuals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    on_wire = made.wire(learnt.tokens).parameters
     flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
-        "parameters_on_wire": on_wire,
-        "wire_share": on_wire / learnt.parameters,
+        "parameters_on_wire": learnt.on_wire,
+        "wire_share": learnt.on_wire and learnt.on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
@@ -267,6 +270,9 @@ def fleet_figures(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "checkins_rejected_by_bounds": end.turned_away,
         "sessions": end.sessions,
         "session_shapes": shapes,
+        "uploads_corrupt": sum(
+            n for shape, n in shapes.items() if shape.endswith(purposes.CORRUPT)
+        ),
         "cycles_abandoned": end.cycles_abandoned,
     }
 
@@ -301,6 +307,8 @@ def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
     return {
         "epsilon_policy": ledger and ledger.epsilon_policy(),
         "epsilon_realised": ledger and ledger.epsilon_realised(),
+        "epsilon_extrapolated": claim and claim.epsilon_extrapolated,
+        "privacy_extrapolated": claim and claim.extrapolated,
         "privacy_unit": claim and claim.unit,
         "privacy_relation": claim and claim.relation,
         "privacy_delta": claim and claim.delta,

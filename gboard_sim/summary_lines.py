@@ -31,7 +31,8 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not have("trainer"):
         yield from _fleet_lines(s)
     if have("wire_share"):
-        yield "numbers in an update, share", f"{s['parameters_on_wire']:,}, {s['wire_share']:.1%}"
+        sent = f"{s['parameters_on_wire']:,.0f}, {s['wire_share']:.1%}"
+        yield "numbers in an update, share of all", sent
     if have("residual_phones"):
         lost = f"{s['residuals_evicted']:,}, {s['residuals_discarded']:,}"
         yield "phones that used a residual; evicted, discarded", f"{s['residual_phones']:,}; {lost}"
@@ -39,10 +40,15 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
     joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
     yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
+    if s["uploads_corrupt"]:
+        yield "payloads that failed their checksum", f"{s['uploads_corrupt']:,}"
     yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
     if have("privacy_unit"):
         epsilon = s["epsilon_policy"]
-        claim = "none: the log breaks its bounds" if epsilon is None else f"{epsilon:.4g}"
+        claim = f"{epsilon:.4g}" if isinstance(epsilon, float) else "infinite"
+        if epsilon is None:
+            further = s["privacy_extrapolated"]
+            claim = f"none; {further}" if further else "none: the log breaks its bounds"
         yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
     machine = s["machine"]
     memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"

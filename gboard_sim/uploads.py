@@ -3,7 +3,7 @@
 One becomes an object of `records` when somebody asks for it, and is not kept.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -114,6 +114,9 @@ class StintRows:
         summed: Ints = until[self.first[1:]] - until[self.first[:-1]]
         return summed
 
+
+Sizes = Callable[[StintRows], Ints]
+"""The payload's size of attempts, as their text tells. Shape [n]."""
 
 _COLUMNS = (
     "phone",

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, get_args
 
-from gboard_sim import catalogue
-from gboard_sim.claims import claim_of, mechanism_of
-from gboard_sim.communication import codecs, compatibility, schedules
+from gboard_sim import catalogue, seeds
+from gboard_sim.claims import at_server, claim_of, on_phones
+from gboard_sim.communication import codecs, compatibility, downlink, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
+from gboard_sim.distributed_claims import beside_bytes
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.experiment_fleet import Fleet, Protocol, Weekday
@@ -30,16 +31,14 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.learning.model.spec import ModelSpec, load_spec
-from gboard_sim.learning.model.trained_parts import TrainedParts, adapted_shapes
+from gboard_sim.learning.model.spec import ModelSpec
+from gboard_sim.learning.model.trained_parts import TrainedParts
 from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
+from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Mechanism, Schedule
-
-MINIMUM_SHARE = 0.8
-"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
+from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +55,14 @@ class World:
         parts: What phones train of it.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
+        downlink: How a version becomes bytes; None where phones download whole models.
         optimizer: The server's.
         server_rate: The server's learning rate for the step that makes a version.
         central: The optimiser of the arm `central`.
         central_rate: Its learning rate for the version that is made.
         claim: What is promised about privacy, None where nothing is.
-        mechanism: What makes updates private.
+        mechanism: What makes an update private on the phone.
+        at_server: What makes sums private at the server; None where it is not trusted.
     """
 
     experiment: Experiment
@@ -73,12 +74,14 @@ class World:
     parts: TrainedParts
     schedule: Schedule
     codec: Codec
+    downlink: Codec | None
     optimizer: ServerOptimizer
     server_rate: Callable[[int], float]
     central: ServerOptimizer
     central_rate: Callable[[int], float]
     claim: Claim | None
     mechanism: Mechanism
+    at_server: ServerMechanism | None
 
     def wire(self, tokens: int) -> Wire:
         """What of an update travels, where the model has that many token ids."""
@@ -100,6 +103,7 @@ def build(experiment: Experiment) -> World:
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, codecs.CODECS)
+    _known("downlink.name", experiment.downlink.name, codecs.CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
     server, central = experiment.server, experiment.central
     if (pretraining := experiment.training.pretraining) is not None:
@@ -110,6 +114,7 @@ def build(experiment: Experiment) -> World:
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
         error_feedback=experiment.codec.error_feedback,
+        word_rows=experiment.training.word_rows,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -118,8 +123,8 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = claim_of(experiment)
-    spec = _spec(experiment)
+    parameters = parameters_of(experiment)
+    claim = claim_of(experiment, parameters)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
@@ -127,16 +132,34 @@ def build(experiment: Experiment) -> World:
         windows=_windows(experiment.fleet, population, experiment.run.seed),
         rules=_rules(experiment.protocol),
         terms=_terms(experiment),
-        spec=spec,
-        parts=_parts(experiment, spec),
+        spec=spec_of(experiment),
+        parts=parts_of(experiment),
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
+        downlink=_downlink(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
         server_rate=_rate(server.learning_rate, server.decay).at,
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=mechanism_of(experiment, claim),
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
+    )
+
+
+def sized(made: World, tokens: int) -> World:
+    """The same world once the text has shown how many token ids the model has.
+
+    Until then the vocabulary that was asked for stands for it.
+    """
+    experiment = made.experiment
+    parameters = parameters_of(experiment, tokens)
+    claim = claim_of(experiment, parameters)
+    return replace(
+        made,
+        claim=claim,
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
     )
 
 
@@ -154,7 +177,7 @@ def _rules(protocol: Protocol) -> RoundRules | BufferRules:
         goal=protocol.goal,
         over_selection=protocol.over_selection,
         deadline_s=protocol.deadline_s,
-        minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
+        minimum=protocol.fewest,
         selection_timeout_s=protocol.selection_timeout_s,
         interval_s=protocol.interval_s,
     )
@@ -177,7 +200,8 @@ def _terms(experiment: Experiment) -> Terms:
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
         session_timeout_s=protocol.session_timeout_s or math.inf,
-        capacity=Capacity(**experiment.network.model_dump()),
+        capacity=Capacity(**experiment.network.model_dump(exclude={"corruption"})),
+        corruption=experiment.network.corruption,
         pauses=protocol.interruption == "pause",
     )
 
@@ -200,29 +224,6 @@ def _known(key: str, name: str, names: Any) -> None:
     """Refuses a name that its catalogue does not have."""
     if name not in names:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
-
-
-def _spec(experiment: Experiment) -> ModelSpec:
-    """The model's sizes, with what the experiment changes of them."""
-    spec = load_spec(experiment.model.name)
-    changes = experiment.model.model_dump(exclude={"name"}, exclude_none=True)
-    if "embedding" in changes and spec.tied:
-        width = "output_dense" if spec.output_dense else "projection"
-        changes[width] = changes["embedding"]
-    return replace(spec, **changes)
-
-
-def _parts(experiment: Experiment, spec: ModelSpec) -> TrainedParts:
-    """What phones train of the model."""
-    training = experiment.training
-    rank = None if training.adapters is None else training.adapters.rank
-    least = min(min(shape) for shape in adapted_shapes(spec).values())
-    if rank is not None and rank >= least:
-        raise ExperimentError(
-            f"training.adapters.rank = {rank} must be below {least}, the width of the narrowest "
-            f"matrix of model {spec.name!r}: adapters of that rank send no less than the matrices"
-        )
-    return TrainedParts(training.word_rows, rank, experiment.run.seed)
 
 
 def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
@@ -262,7 +263,21 @@ def _codec(experiment: Experiment) -> Codec:
             "errors average out over phones; allowed: one_bit, top_k, and drive with "
             "codec.scale = 'least_error'"
         )
+    if isinstance(made, codecs.Modular):
+        return replace(made, beside_bytes=beside_bytes(experiment)[0])
     return made
+
+
+def _downlink(experiment: Experiment) -> Codec | None:
+    """How a version becomes bytes."""
+    asked = experiment.downlink
+    seed = int(seeds.bits(experiment.run.seed, "downlink"))
+    try:
+        made = codecs.build(asked.name, seed, asked.options)
+        downlink.refuse_unstable(made)
+    except ValueError as error:
+        raise ExperimentError(f"[downlink] {error}") from error
+    return None if asked.name == downlink.WHOLE else made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 import gboard_sim
 from gboard_sim import simulate
-from gboard_sim.errors import ExperimentError
+from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.learning.model.spec import WORD_ROWS
 
 SMALL = [
@@ -20,7 +20,8 @@ MATRICES = {"input_kernel": (48, 384), "recurrent_kernel": (48, 384), "projectio
 FROZEN = ["training.word_rows=frozen"]
 ADAPTED = ["training.adapters.rank=4"]
 # Numbers in an update: without the rows of words; and with four rows for each matrix.
-RECURRENT = sum(rows * columns for rows, columns in MATRICES.values()) + 384
+MATRICES_SIZE = sum(rows * columns for rows, columns in MATRICES.values())
+RECURRENT = MATRICES_SIZE + 384
 RANK_4 = sum(4 * columns for _, columns in MATRICES.values()) + 384
 
 
@@ -37,6 +38,22 @@ def bits(path):
     del summary["machine"]
     files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
     return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_and_resumed(path, settings):
+    def kill(step):
+        if step.version == 2:
+            raise KilledError
+
+    experiment = gboard_sim.load("smoke", overrides=[*SMALL, *settings])
+    with pytest.raises(KilledError):
+        simulate.run(experiment, out=path, watch=kill)
+    assert (path / "checkpoints").exists()
+    simulate.resume(path)
 
 
 def tensors(made):
@@ -75,18 +92,7 @@ def test_the_same_bits_over_workers_and_lookahead_and_when_killed(tmp_path, adap
     two = run(tmp_path / "two", *settings, "run.workers=2", "run.lookahead=0")
     assert bits(two.directory.path) == bits(adapted.directory.path)
 
-    class KilledError(Exception):
-        pass
-
-    def kill(step):
-        if step.version == 2:
-            raise KilledError
-
-    experiment = gboard_sim.load("smoke", overrides=[*SMALL, *settings])
-    with pytest.raises(KilledError):
-        simulate.run(experiment, out=tmp_path / "k", watch=kill)
-    assert (tmp_path / "k" / "checkpoints").exists()
-    simulate.resume(tmp_path / "k")
+    killed_and_resumed(tmp_path / "k", settings)
     assert bits(tmp_path / "k") == bits(adapted.directory.path)
 
 
@@ -97,6 +103,57 @@ def test_frozen_rows_stay_as_version_0_has_them_in_every_arm(tmp_path, arm):
     made = run(tmp_path / "made", *FROZEN, f"run.arm={arm}", "server.optimizer=adam")
     for name, values in tensors(made).items():
         assert (values.tobytes() == first[name].tobytes()) == (name in WORD_ROWS)
+
+
+TYPED = ["training.word_rows=typed"]
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("typed") / "run", *TYPED, "run.checkpoint_every=1")
+
+
+def test_rows_of_typed_words_are_priced_from_text_without_training_ahead(typed):
+    rest = MATRICES_SIZE + 384
+    sizes = np.array(typed.table("cohorts")["payload_bytes"].to_pylist())
+    words = (sizes - (-(-WORDS // 8) + 4) - 16 - 4 * rest) / (4 * WIDTH)
+    assert (words == words.astype(int)).all()
+    assert len(set(words)) > 1
+    assert words.min() > 1
+    assert words.max() < WORDS
+    assert typed.summary["parameters_on_wire"] == pytest.approx(rest + words.mean() * WIDTH)
+    assert typed.summary["sessions_trained_unused"] == 0
+    assert typed.summary["sessions_trained"] == len(sizes)
+    sessions = typed.table("sessions").to_pydict()
+    used = np.array(sessions["used_in"]) >= 0
+    assert sorted(np.array(sessions["upload_bytes"])[used]) == sorted(sizes)
+
+
+def test_typed_rows_have_the_same_bits_over_workers_and_when_killed(tmp_path, typed):
+    settings = [*TYPED, "run.checkpoint_every=1"]
+    two = run(tmp_path / "two", *settings, "run.workers=2", "run.lookahead=0")
+    assert bits(two.directory.path) == bits(typed.directory.path)
+    killed_and_resumed(tmp_path / "k", settings)
+    assert bits(tmp_path / "k") == bits(typed.directory.path)
+
+
+def test_a_lossless_stage_behind_typed_rows_is_measured(tmp_path, typed):
+    made = run(tmp_path / "run", *TYPED, "codec.lossless=zstd")
+    assert max(made.table("cohorts")["payload_bytes"].to_pylist()) < min(
+        typed.table("cohorts")["payload_bytes"].to_pylist()
+    )
+    assert made.summary["sessions_trained_unused"] > 0
+
+
+def test_typed_rows_leave_too_much_under_a_claim_and_to_a_budget(tmp_path):
+    with pytest.raises(IncompatibleError, match="tells which words it typed"):
+        run(tmp_path / "run", *TYPED, variant="local-dp")
+    budget = ["schedule.name=data_budget", "schedule.uplink_mb_per_month=9"]
+    with pytest.raises(ExperimentError, match="leaves to each phone's text"):
+        run(tmp_path / "run", *TYPED, *budget)
+    with pytest.raises(ExperimentError, match="whose phones have no words"):
+        simulate.run_fleet(gboard_sim.load("smoke", overrides=TYPED), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_public_text_trains_all_parts(tmp_path):

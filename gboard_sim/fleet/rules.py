@@ -53,12 +53,14 @@ class StopRules:
         versions: Server steps.
         budgets: Limits of what is spent, by name; see `BUDGETS`. Looked at when a round closes.
         evaluate_every: Versions between those at which the learner may ask to stop.
+        versions_reason: Why a run ends after so many versions.
     """
 
     days: float
     versions: int | None = None
     budgets: Mapping[str, float] | None = None
     evaluate_every: int = 1
+    versions_reason: str = "versions"
 
 
 BUDGETS = ("uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone", "trained_tokens")

@@ -252,7 +252,7 @@ class Server:
         if judged and outcome is not None and outcome.stop is not None:
             reason = outcome.stop
         elif self.version == self._stop.versions:
-            reason = "versions"
+            reason = self._stop.versions_reason
         self._closed(closed_s, reason)
 
     def _oldest_base(self) -> int:

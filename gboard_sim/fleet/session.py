@@ -42,6 +42,7 @@ class SessionDesk:
         *,
         flop_per_token: float,
         timeout_s: float,
+        keeps_versions: bool,
         rebases: bool,
     ) -> None:
         self._population = population
@@ -50,6 +51,7 @@ class SessionDesk:
         self._learner = learner
         self._flop_per_token = flop_per_token
         self._timeout_s = timeout_s
+        self._keeps_versions = keeps_versions
         self._rebases = rebases
 
     def ask(
@@ -85,8 +87,10 @@ class SessionDesk:
             downloads |= trains & (held != version)
         base = np.where(downloads, version, held).astype(np.int64)
         wanted = np.zeros(len(phone), dtype=np.int64)
-        whole = np.full(int(downloads.sum()), -1, dtype=np.int64)
-        wanted[downloads] = self._learner.download_bytes(whole, version)
+        has = phones.holds[phone[downloads]].astype(np.int64)
+        if not self._keeps_versions:
+            has[:] = -1
+        wanted[downloads] = self._learner.download_bytes(has, version)
         uploads = payload_bytes is not None
         if sends is None:
             sends = np.full(len(phone), uploads)

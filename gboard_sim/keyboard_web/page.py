@@ -1,50 +1,90 @@
 """Writes the keyboard page: its sources, the model, onnxruntime-web, and a list of it all."""
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from gboard_sim.errors import WebPageError
-from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
+from gboard_sim.keyboard.keyboard import read_file, read_manifest
 from gboard_sim.keyboard_web import onnxruntime_web
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog import writing
 
 _SOURCES = Path(__file__).with_name("page")
 _SHOWN = {".html", ".css", ".js", ".svg"}
 _MODEL = ("predict.onnx", "train_step.onnx", "parameters.safetensors", "words.txt")
 
 
+def prepare(out: Path, precision: str, runtime: Path | None) -> dict[str, bytes]:
+    """All that can be refused before a model is exported.
+
+    Args:
+        out: The folder to write: new, empty, or an earlier page.
+        precision: How predict.onnx is to store its weights.
+        runtime: The unpacked npm package onnxruntime-web; without one, npm is asked.
+
+    Returns:
+        The files of onnxruntime-web by name.
+
+    Raises:
+        WebPageError: The folder holds something else, the page cannot read such weights, or
+            onnxruntime-web is not to be had.
+    """
+    if precision != "float32":
+        raise WebPageError(
+            f"--web: weights in {precision}; allowed: float32, because the page writes what it has "
+            "learned over them; hint: leave --quantize out"
+        )
+    ours = all((out / name).is_file() for name in ("files.js", "service_worker.js"))
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+        raise WebPageError(
+            f"--web {out}: exists and is no earlier page; allowed: a new folder, an empty one, or "
+            "one that gboard-sim export --web wrote"
+        )
+    return onnxruntime_web.find(runtime)
+
+
 def write_page(artefacts: Path, out: Path, *, runtime: Path | None = None) -> Path:
     """Write the page into a folder that any file server can serve.
 
     Args:
-        artefacts: The folder `artefacts` of a run directory.
-        out: The folder to write: new, or empty.
+        artefacts: A folder that `gboard-sim export` wrote, or `artefacts` of a run directory.
+        out: The folder to write: new, empty, or an earlier page, which is replaced.
         runtime: The unpacked npm package onnxruntime-web; without one, npm is asked.
 
     Returns:
         The file `index.html`.
 
     Raises:
-        WebPageError: The artefacts are damaged or of a kind that the page cannot read, or
-            onnxruntime-web is not to be had.
-        RunDirectoryError: The folder holds something, or cannot be written.
+        ArtefactError: The artefacts are damaged.
+        WebPageError: They are of a kind that the page cannot read; or see `prepare`.
+        RunDirectoryError: The folder cannot be written.
     """
-    model = _model(artefacts)
+    manifest = read_manifest(artefacts)
+    runs = prepare(out, str(manifest.get("weights")), runtime)
+    model = _model(artefacts, manifest)
     contents = {
         **{path.name: path.read_bytes() for path in _SOURCES.iterdir() if path.suffix in _SHOWN},
         **{f"model/{name}": content for name, content in model.items()},
-        **{
-            f"onnxruntime-web/{name}": content
-            for name, content in onnxruntime_web.find(runtime).items()
-        },
+        **{f"onnxruntime-web/{name}": content for name, content in runs.items()},
     }
     contents["files.js"] = _listed(contents)
-    folder = RunDirectory.create(out)
-    for name, content in contents.items():
-        folder.write_bytes(name, content)
+    folder = out.resolve()
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        with writing(out):
+            for name, content in contents.items():
+                path = aside / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            if folder.exists():
+                shutil.rmtree(folder)
+            aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return out / "index.html"
 
 
@@ -58,64 +98,24 @@ def _listed(contents: Mapping[str, bytes]) -> bytes:
     return f"self.PAGE = {json.dumps(page, indent=2)};\n".encode()
 
 
-def _model(artefacts: Path) -> dict[str, bytes]:
+def _model(artefacts: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of the model that the page reads.
 
     Raises:
-        WebPageError: One is missing or not the one that the manifest describes, or the tokenizer
-            is not a list of whole words.
+        ArtefactError: One is missing, or not the one that the manifest names.
+        WebPageError: They are of a kind that the page cannot read.
     """
-    manifest = _manifest(artefacts / "manifest.json")
-    files = {name: _checked(artefacts / name, manifest) for name in (*_MODEL, "tokenizer.model")}
-    tokenizer = Tokenizer(files.pop("tokenizer.model"))
-    if not tokenizer.whole_words:
+    path = artefacts / "manifest.json"
+    if manifest.get("tokenizer") != "word":
         raise WebPageError(
-            f"{artefacts / 'tokenizer.model'}: its pieces are parts of words; allowed: "
-            "text.tokenizer = 'word', whose list the page can read; hint: the other kinds run "
-            "wherever sentencepiece does"
+            f"{path}: tokenizer = {manifest.get('tokenizer')!r}; allowed: 'word', whose list a "
+            "page can read; hint: words of several pieces need sentencepiece, which is not for "
+            "browsers"
         )
-    words = files["words.txt"].decode().split()
-    if words != [tokenizer.piece(token) for token in range(BEGIN + 1, tokenizer.size)]:
+    if not {"learning_rate", "batch_size"} <= set(manifest.get("training") or ()):
         raise WebPageError(
-            f"{artefacts / 'words.txt'}: not the words of tokenizer.model in its order; hint: the "
-            "two files are of different runs"
+            f"{path}: training = {manifest.get('training')!r}; allowed: learning_rate and "
+            "batch_size, as the run had them; hint: run again with this version"
         )
-    return {**files, "manifest.json": json.dumps(manifest).encode()}
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """What a manifest says.
-
-    Raises:
-        WebPageError: It is missing, no JSON object, or lacks what the page shows.
-    """
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        {manifest[key] for key in ("experiment", "seed", "version", "recall_at_3", "text", "model")}
-        {manifest[key] for key in ("tokens", "parameters")}
-        {manifest["training"][key] for key in ("learning_rate", "batch_size")}
-        {manifest["files"][name]["sha256"] for name in (*_MODEL, "tokenizer.model")}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WebPageError(
-            f"{path}: not the manifest of a run's artefacts ({error!r}); hint: name a run "
-            "directory that `gboard-sim run` has finished"
-        ) from None
-    return dict(manifest)
-
-
-def _checked(path: Path, manifest: Mapping[str, Any]) -> bytes:
-    """A file that is the one its manifest describes.
-
-    Raises:
-        WebPageError: It is missing, or another.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WebPageError(f"{path}: cannot be read: {error.strerror}") from None
-    if sha256(content).hexdigest() != manifest["files"][path.name]["sha256"]:
-        raise WebPageError(
-            f"{path}: its {len(content)} bytes do not have the sha256 that manifest.json states; "
-            "hint: the file is truncated, or of another run"
-        )
-    return content
+    files = {name: read_file(artefacts, name, manifest["files"]) for name in _MODEL}
+    return {**files, "manifest.json": path.read_bytes()}

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from gboard_sim.errors import ExperimentError
+from gboard_sim.learning.closing import Step
 from gboard_sim.learning.jobs import Job, Result, Stretched
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.server_optimizers import OPTIMIZERS
@@ -191,8 +192,9 @@ class CentralClosing:
         """Whether the stretch was trained."""
         return self._result is not None
 
-    def make(self, state: State, parameters: Vector) -> tuple[State, Vector, float]:
+    def make(self, before: LearnerState, parameters: Vector) -> Step:
         """What the stretch came to, and how far it moved."""
         assert self._result is not None
         made, self._result = self._result, None
-        return made.optimizer, made.parameters, float(np.linalg.norm(made.parameters - parameters))
+        moved = float(np.linalg.norm(made.parameters - parameters))
+        return Step(made.optimizer, made.parameters, moved)

@@ -1,7 +1,7 @@
 """A cohort on its way to becoming a version: its updates summed in a fixed order, then one step."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
-from gboard_sim.records import Cohort, Vector
+from gboard_sim.protocols import MechanismState, ServerMechanism, Sharing, Summed
+from gboard_sim.records import Cohort, PrivacyEvent, Vector
 
 CHUNK = 5
 """Uploads summed first: fixed, because it decides the order of the additions. It divides the round
@@ -23,6 +24,25 @@ sizes that people use (20, 50, 100), so that two or four workers have as much to
 TAIL = 8
 """Jobs at a cohort's end of which the longest starts first, so that no worker waits long for
 another's last (assumed: as many sums may wait for their turn)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A server step.
+
+    Attributes:
+        optimizer: The optimiser's next state.
+        parameters: The next version. Shape [P].
+        norm: L2 norm of the mean update.
+        mechanism: The next state of the server's mechanism.
+        event: What the ledger is told before the version is published; None where nothing ran.
+    """
+
+    optimizer: State
+    parameters: Vector
+    norm: float
+    mechanism: MechanismState = field(default_factory=dict)
+    event: PrivacyEvent | None = None
 
 
 class Closing(Protocol):
@@ -77,15 +97,12 @@ class Closing(Protocol):
         """Whether every result is in."""
         ...
 
-    def make(self, state: State, parameters: Vector) -> tuple[State, Vector, float]:
+    def make(self, before: LearnerState, parameters: Vector) -> Step:
         """The next version, once.
 
         Args:
-            state: The optimiser's, at the version before.
+            before: The learner's state at the version before.
             parameters: Of the version before. Shape [P].
-
-        Returns:
-            The optimiser's next state, the next parameters, and the L2 norm of the mean update.
         """
         ...
 
@@ -102,6 +119,7 @@ class Averaging:
         learning_rate: The server's.
         chunks: Chunks that one job trains.
         residuals: What phones keep for error feedback; None without it.
+        mechanism: What makes the sum private at the server; None where phones see to that.
     """
 
     def __init__(
@@ -111,11 +129,15 @@ class Averaging:
         learning_rate: float,
         chunks: int = 1,
         residuals: Residuals | None = None,
+        mechanism: ServerMechanism | None = None,
     ) -> None:
         self.cohort = cohort
         self.tokens = 0
         self._optimizer = optimizer
         self._learning_rate = learning_rate
+        self._mechanism = mechanism
+        self._within = 0
+        self._refused: list[tuple[int, str]] = []
         self._loss = 0.0
         self._losses: list[float] = []
         self._total: npt.NDArray[np.float64] | None = None
@@ -131,6 +153,9 @@ class Averaging:
 
     def _next(self, published: int) -> int | None:
         """The place among the waiting jobs of the one to start; None where none can."""
+        bound_follows = self._mechanism is not None and self._mechanism.adapts
+        if bound_follows and published < self.cohort.makes_version - 1:
+            return None
         tail = len(self._waiting) <= TAIL
         able = [
             (-sum(upload.tokens for upload in job.uploads), place)
@@ -145,10 +170,15 @@ class Averaging:
         place = self._next(before.version)
         assert place is not None
         number, job = self._waiting.pop(place)
-        if self._residuals is None:
-            return number, job
-        taken = {name: self._residuals.read(name) for name in _taken(job)}
-        return number, replace(job, residuals=taken)
+        if self._mechanism is not None:
+            job = replace(job, bound=self._mechanism.bound(before.mechanism))
+        if self._residuals is not None:
+            taken = {name: self._residuals.read(name) for name in _taken(job)}
+            job = replace(job, residuals=taken)
+        if isinstance(self._mechanism, Sharing):
+            version = self.cohort.makes_version
+            job = replace(job, sharing=self._mechanism, makes_version=version)
+        return number, job
 
     def add(self, number: int, result: Result) -> None:
         """Take the sums of a job's chunks, and add every one whose turn it is."""
@@ -167,6 +197,8 @@ class Averaging:
                 self._loss += due.loss * due.tokens
                 self.tokens += due.tokens
                 self._losses += due.losses
+                self._within += due.within
+                self._refused += due.refused
             self._added += 1
 
     @property
@@ -210,20 +242,42 @@ class Averaging:
         self._total = None
         return mean
 
-    def make(self, state: State, parameters: Vector) -> tuple[State, Vector, float]:
+    def make(self, before: LearnerState, parameters: Vector) -> Step:
         """The server optimiser's step along the mean update.
 
         Raises:
             ExperimentError: It leads to values that are not finite.
         """
-        mean = self.take_mean()
-        state, parameters = self._optimizer.apply(state, parameters, mean, self._learning_rate)
+        released = None
+        if self._mechanism is None:
+            mean = self.take_mean()
+        else:
+            released = self._mechanism.release(before.mechanism, self._take_summed())
+            mean = released.mean
+        state, parameters = self._optimizer.apply(
+            before.optimizer, parameters, mean, self._learning_rate
+        )
         if not np.isfinite(parameters).all():
             raise ExperimentError(
                 f"version {self.cohort.makes_version} has values that are not finite: "
                 "server.learning_rate or server.options are out of range; lower them"
             )
-        return state, parameters, float(np.linalg.norm(mean))
+        norm = float(np.linalg.norm(mean))
+        if released is None:
+            return Step(state, parameters, norm)
+        return Step(state, parameters, norm, released.state, released.event)
+
+    def _take_summed(self) -> Summed:
+        """What the mechanism is given, once."""
+        assert self._total is not None
+        total, self._total = self._total, None
+        return Summed(
+            version=self.cohort.makes_version,
+            total=total,
+            uploads=len(self.cohort.uploads) - len(self._refused),
+            within=self._within,
+            refused=tuple(self._refused),
+        )
 
 
 def _jobs(cohort: Cohort, at_once: int, residuals: Residuals | None) -> Iterator[TrainChunks]:

@@ -8,16 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError, InvariantError
+from gboard_sim.halves import Halves
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.measured import Trained
-from gboard_sim.learning.residuals import Carry, Half, Name, send
+from gboard_sim.learning.residuals import Carry, Name, send
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.protocols import Bound, Sharing
 from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
@@ -31,13 +33,17 @@ class ChunkSum:
         tokens: Tokens trained on.
         losses: Mean training loss per token of each upload's last stint, NaN where there was none.
         residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
+        within: Uploads that were within the bound before their phone clipped them.
+        refused: Sessions of uploads that the server left out, each with the reason.
     """
 
     total: npt.NDArray[np.float64]
     loss: float
     tokens: int
     losses: tuple[float, ...] = ()
-    residuals: Mapping[Name, Half] = field(default_factory=dict)
+    residuals: Mapping[Name, Halves] = field(default_factory=dict)
+    within: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,19 @@ class TrainChunks:
         chunk: Uploads in a chunk; the last may have fewer.
         carries: What each upload has to do with residuals; none without error feedback.
         residuals: Those that uploads take from before this job. Shape [C] each.
+        bound: What an upload may say at most; None lets it be.
+        sharing: Turns updates into shares of a sum; None leaves them updates.
+        makes_version: The version of that sum.
     """
 
     uploads: Sequence[Upload]
     weights: Sequence[float]
     chunk: int
     carries: Sequence[Carry] = ()
-    residuals: Mapping[Name, Half] = field(default_factory=dict)
+    residuals: Mapping[Name, Halves] = field(default_factory=dict)
+    bound: Bound | None = None
+    sharing: Sharing | None = None
+    makes_version: int = 0
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads' stints trained on."""
@@ -106,23 +118,29 @@ class TrainChunks:
         workshop: Workshop,
         first: int,
         trained: Iterator[Trained],
-        held: dict[Name, Half],
+        held: dict[Name, Halves],
     ) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
         part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
-        left: dict[Name, Half] = {}
+        left: dict[Name, Halves] = {}
+        within, refused = 0, []
         for place in range(*part.indices(len(self.uploads))):
             upload, weight = self.uploads[place], self.weights[place]
             update, upload_loss, upload_tokens = next(trained)
             name = (upload.phone, upload.nth)
+            parameters, short = len(update), False
+            if self.bound is not None:
+                update, short = self.bound.on_phone(update)
+            if self.sharing is not None:
+                update = self.sharing.share(update, *name, self.makes_version)
             if not self.carries:
-                received, size = workshop.codec.transmit(update, *name)
+                received, size = workshop.sender(upload).transmit(update, *name)
             else:
                 carry = self.carries[place]
                 taken = None if carry.takes is None else held[carry.takes]
-                received, size, residual = send(workshop.codec, update, taken, name)
+                received, size, residual = send(workshop.sender(upload), update, taken, name)
                 if carry.leaves:
                     held[name] = left[name] = residual
             if size != upload.payload_bytes:
@@ -130,11 +148,19 @@ class TrainChunks:
                     f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
                     f"the codec made {size}"
                 )
-            total.add(received, weight)
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
-        return ChunkSum(total.value, loss / max(tokens, 1), tokens, tuple(losses), left)
+            if self.bound is not None:
+                try:
+                    received = self.bound.on_server(received, parameters)
+                except ValueError as error:
+                    refused.append((upload.session, str(error)))
+                    received, short = np.zeros(parameters, np.float32), False
+            total.add(received, weight)
+            within += short
+        mean_loss = loss / max(tokens, 1)
+        return ChunkSum(total.value, mean_loss, tokens, tuple(losses), left, within, tuple(refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +189,7 @@ class MeasureAttempt:
         if self.keeps and workshop.measured is not None:
             workshop.measured.write(attempt.session, trained)
         update = trained[0]
-        _, size = workshop.codec.transmit(update, attempt.phone, attempt.nth)
+        _, size = workshop.sender(attempt).transmit(update, attempt.phone, attempt.nth)
         agreement = None
         if self.compares:
             after, before = (

@@ -25,8 +25,17 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Adaptive, Mechanism, Triggered
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Typing
+from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
+from gboard_sim.records import (
+    Answer,
+    Attempt,
+    Cohort,
+    Ints,
+    Measure,
+    Outcome,
+    PrivacyEvent,
+    Typing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class FederatedLearner:
         pool: Where jobs run.
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
-        mechanism: Its events are entered in the outcomes.
+        mechanism: What runs on the phones; its events are entered in the outcomes.
         validation: A new scoring of the validation set at a version.
         evaluate_every: Versions between evaluations.
         stop_rules: When recall ends the run.
@@ -71,6 +80,8 @@ class FederatedLearner:
         measured: Where workers keep updates that were trained to be measured, and how many at
             most; None where they keep none.
         residuals: What phones keep for error feedback; None without it.
+        enter: Told of every privacy event before the version that it is part of is published.
+        downlink: What phones download; None for the whole model as it is.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -103,6 +114,8 @@ class FederatedLearner:
         triggered: Triggered | None = None,
         measured: tuple[MeasuredUpdates, int] | None = None,
         residuals: Residuals | None = None,
+        enter: Callable[[PrivacyEvent], None] = lambda _event: None,
+        downlink: Downlink | None = None,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -131,10 +144,12 @@ class FederatedLearner:
         self._held_out = held_out
         self._adaptive = adaptive
         self._residuals = residuals
+        self._downlink = downlink
         self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measured = measured[0] if measured else None
         self._most_kept = measured[1] if measured else 0
         self._kept: set[int] = set()
+        self._enter = enter
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
@@ -162,7 +177,12 @@ class FederatedLearner:
         return self._typing
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
-        """A phone that does not hold the wanted version downloads the whole model. Shape [n]."""
+        """A phone that does not hold the wanted version downloads the whole model. Shape [n].
+
+        Or the way to it from the version that it holds, where the downlink has one.
+        """
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
@@ -288,9 +308,15 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        optimizer, parameters, norm = closing.make(
-            before.optimizer, self._snapshots.read(before.version)
-        )
+        published = self._snapshots.read(before.version)
+        step = closing.make(before, published if before.master is None else before.master)
+        event = step.event or self._mechanism.event(version, len(cohort.uploads))
+        if event is not None:
+            self._enter(event)
+        parameters, master = step.parameters, None
+        if self._downlink is not None:
+            master = parameters
+            parameters = self._downlink.publish(published, master, version)
         self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
@@ -307,7 +333,8 @@ class FederatedLearner:
         self._state = LearnerState(
             version=version,
             oldest_version=cohort.oldest_version,
-            optimizer=optimizer,
+            optimizer=step.optimizer,
+            master=master,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
@@ -316,8 +343,8 @@ class FederatedLearner:
             ),
             memory=memory,
             residuals=self._residuals.after(version) if self._residuals else None,
+            mechanism=step.mechanism,
         )
-        event = self._mechanism.event(version, len(cohort.uploads))
         outcome = Outcome(
             version=version,
             local=local,
@@ -325,7 +352,7 @@ class FederatedLearner:
             utility=closing.utility if "utility" in self.answers else None,
             privacy=() if event is None else (event,),
         )
-        self._made[version] = _Made(outcome, self._state, closing, norm)
+        self._made[version] = _Made(outcome, self._state, closing, step.norm)
         if version % self._evaluate_every == 0:
             self._judged.scorings[version] = self._validation(version)
 

@@ -15,6 +15,7 @@ An attempt that the server did not use is never trained, so no residual can come
 phone has then is that of before (`keep`), as though the attempt had not been: the phone learns that
 its payload was not used and takes back what it added. Or it throws that away (`discard`), if any of
 its payload was sent; a session that ended before its upload began took nothing and changes nothing.
+A schedule that looks at an update before it is sent looks at it without the residual.
 """
 
 from collections import OrderedDict
@@ -25,9 +26,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from gboard_sim.errors import RunDirectoryError
+from gboard_sim.halves import Halves, halves
 from gboard_sim.protocols import Codec
 from gboard_sim.records import Cohort, Vector
 from gboard_sim.runlog import aside, writing
@@ -36,11 +37,7 @@ from gboard_sim.uploads import Uploads
 Name = tuple[int, int]
 """Of a residual: the phone, and its own count of payloads before the one that left it."""
 
-Half = npt.NDArray[np.float16]
-
 AfterRejection = Literal["keep", "discard"]
-
-LARGEST = np.float32(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +77,8 @@ class Kept:
 
 
 def send(
-    codec: Codec, update: Vector, residual: Half | None, name: Name
-) -> tuple[Vector, int, Half]:
+    codec: Codec, update: Vector, residual: Halves | None, name: Name
+) -> tuple[Vector, int, Halves]:
     """Send an update with what earlier payloads left out of theirs.
 
     Args:
@@ -95,7 +92,7 @@ def send(
     """
     whole = update if residual is None else update + residual
     received, size = codec.transmit(whole, *name)
-    return received, size, np.clip(whole - received, -LARGEST, LARGEST).astype(np.float16)
+    return received, size, halves(whole - received)
 
 
 class Residuals:
@@ -175,7 +172,7 @@ class Residuals:
         """Whether all of some residuals are there to be taken."""
         return self._there.issuperset(names)
 
-    def write(self, name: Name, residual: Half) -> None:
+    def write(self, name: Name, residual: Halves) -> None:
         """Keep what a payload left. Shape [P]."""
         content = BytesIO()  # numpy itself would not say why a write failed
         np.save(content, residual)
@@ -183,9 +180,9 @@ class Residuals:
             partial.write_bytes(content.getbuffer())
         self._there.add(name)
 
-    def read(self, name: Name) -> Half:
+    def read(self, name: Name) -> Halves:
         """What a payload left. Shape [P]."""
-        residual: Half = np.load(self._path(name))
+        residual: Halves = np.load(self._path(name))
         return residual
 
     def saved(self, kept: Kept | None) -> None:

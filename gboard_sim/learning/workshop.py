@@ -21,7 +21,9 @@ from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, open_row
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
+from gboard_sim.learning.typed_rows import TypedRows, typed_words
 from gboard_sim.protocols import Codec, Mechanism
+from gboard_sim.records import Attempt
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,14 @@ class Workshop:
     def whole_wire(self) -> Wire:
         """The one by which everything travels."""
         return Wire(self.spec, self.tokens, EVERYTHING)
+
+    def sender(self, attempt: Attempt) -> Codec:
+        """What an attempt's compact vector goes through between phone and server."""
+        if self.parts.word_rows != "typed":
+            return self.codec
+        ranges = (stint.rows for stint in attempt.stints)
+        words = typed_words(self.rows("fleet").token_store(), ranges)
+        return TypedRows(self.codec, self.wire, words)
 
     @cached_property
     def trainer(self) -> Trainer:

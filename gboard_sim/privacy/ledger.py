@@ -1,8 +1,10 @@
 """The ledger: the privacy events that really ran, held against the claim that came before them."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.records import PrivacyEvent
@@ -14,12 +16,12 @@ class Ledger:
 
     Attributes:
         claim: What was promised before the run.
-        events: The mechanism that ran for each version.
+        events: The mechanism that ran for each version; None where the fleet ran alone.
         seen: How often one phone took part at most, by the log.
     """
 
     claim: Claim
-    events: tuple[PrivacyEvent, ...]
+    events: tuple[PrivacyEvent, ...] | None
     seen: Bounds
 
     def broken(self) -> str | None:
@@ -27,6 +29,11 @@ class Ledger:
         claim = self.claim
         if reason := claim.bounds.broken_by(self.seen):
             return reason
+        if self.events is None:
+            return None
+        entered = {event.version for event in self.events}
+        if missing := set(range(1, (self.seen.versions or 0) + 1)) - entered:
+            return f"version {min(missing)} has no entry in the ledger"
         for event in self.events:
             if event.mechanism != claim.mechanism:
                 return f"version {event.version} ran {event.mechanism!r}, not {claim.mechanism!r}"
@@ -54,12 +61,62 @@ class Ledger:
     def document(self) -> dict[str, Any]:
         """The ledger as `ledger.json` holds it; an infinite epsilon is Python's infinity."""
         return {
-            "claim": asdict(self.claim),
-            "sentence": str(self.claim),
-            "leaves_phone": [asdict(leaving) for leaving in self.claim.leaves_phone],
+            **_promised(self.claim),
             "broken": self.broken(),
             "epsilon_policy": self.epsilon_policy(),
             "epsilon_realised": self.epsilon_realised(),
             "seen": asdict(self.seen),
-            "events": [asdict(event) for event in self.events],
+            "events": [asdict(event) for event in self.events or ()],
         }
+
+
+class RunningLedger:
+    """The events of a run so far: each is written down before its version is published.
+
+    Args:
+        claim: What is promised.
+        events: Those that a run which is resumed had entered.
+        write: Replaces the ledger's file by a document.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        events: Iterable[PrivacyEvent],
+        write: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._claim = claim
+        self._events = {event.version: event for event in events}
+        self._write = write
+
+    @property
+    def events(self) -> tuple[PrivacyEvent, ...]:
+        """In order of their versions."""
+        return tuple(self._events[version] for version in sorted(self._events))
+
+    def enter(self, event: PrivacyEvent) -> None:
+        """Write an event down; one that a resumed run repeats says what it said before.
+
+        Raises:
+            InvariantError: It says something else.
+        """
+        before = self._events.setdefault(event.version, event)
+        if before != event:
+            raise InvariantError(f"version {event.version} was released as {before}, now {event}")
+        events = [asdict(entered) for entered in self.events]
+        self._write({**_promised(self._claim), "events": events})
+
+
+def read_event(row: Mapping[str, Any]) -> PrivacyEvent:
+    """An event from its row in `ledger.json`."""
+    refused = tuple((session, reason) for session, reason in row["refused"])
+    return PrivacyEvent(**{**row, "refused": refused})
+
+
+def _promised(claim: Claim) -> dict[str, Any]:
+    """What stands in the ledger before the run."""
+    return {
+        "claim": asdict(claim),
+        "sentence": str(claim),
+        "leaves_phone": [asdict(leaving) for leaving in claim.leaves_phone],
+    }

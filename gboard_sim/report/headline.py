@@ -150,5 +150,7 @@ def _promised(contents: Contents) -> Iterator[Row]:
     elif ledger.get("broken"):
         note = f"no claim: the run did not keep its bounds: {ledger['broken']}"
         yield Row("epsilon", quantity.UNKNOWN, note)
+    elif contents.summary.get("privacy_extrapolated"):
+        yield Row("epsilon", "none", sentence)
     else:
         yield Row("epsilon", "none", "no privacy mechanism ran: nothing is promised to a phone")

@@ -181,14 +181,26 @@ class Chromium:
             self.faults.append(json.dumps(said["args"]))
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chromium]:
-    """A browser with an empty profile; what went wrong in its pages fails the test."""
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One browser with an empty profile for all tests."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
-    chromium = Chromium(tmp_path / "profile")
+    running = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Chromium]:
+    """That browser without a page; what went wrong in pages meanwhile fails the test.
+
+    Every server has a port of its own, so a page meets nothing that an earlier one has kept.
+    """
+    chromium.requests.clear()
+    chromium.faults.clear()
     yield chromium
-    chromium.close()
+    chromium("Page.navigate", {"url": "about:blank"})
     assert not chromium.faults
 
 

@@ -9,18 +9,22 @@ import onnxruntime
 import pytest
 from safetensors.numpy import load_file
 
+from gboard_sim.keyboard import Keyboard
 from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.text.packing import pack
 
 LOADS_AND_PREDICTS_MS = 2000
+KEPT = "document.body.dataset.kept !== undefined"
 STALLS = 10  # as slow as the shared machines of a test may be against an idle one
 FOREIGN = ["zyzzyva", "naïve", "日本語", "don't", "hi🙂there", "\u212bngstr\u00f6m", "x" * 300]
 
 
 @pytest.fixture
 def page(browser, server):
+    """The page, loaded and kept for use without the server."""
     browser.open(server.address)
+    browser.wait(KEPT)
     return browser
 
 
@@ -71,27 +75,25 @@ class Reference:
 
     def __init__(self, folder):
         run = partial(onnxruntime.InferenceSession, providers=["CPUExecutionProvider"])
+        self.keyboard = Keyboard.load(folder)
         self.predict = run(folder / "predict.onnx")
         self.train_step = run(folder / "train_step.onnx")
-        self.outputs = [each.name for each in self.train_step.get_outputs()]
         self.score = run(folder / "score.onnx")
+        self.outputs = [each.name for each in self.train_step.get_outputs()]
         self.parameters = load_file(folder / "parameters.safetensors")
         self.tokenizer = Tokenizer((folder / "tokenizer.model").read_bytes())
         self.words = (folder / "words.txt").read_text(encoding="utf-8").split()
         self.lane = self.train_step.get_inputs()[len(self.parameters)].shape[1]
 
-    def best(self, text):
-        """Ids and log-probabilities of the five most probable next tokens."""
+    def log_probabilities(self, text):
+        """The log-probability of every token after a text, by predict.onnx."""
         shapes = {each.name: each.shape for each in self.predict.get_inputs()}
         out, state = (np.zeros((1, shapes[name][1]), np.float32) for name in ("out", "state"))
+        wanted = ["log_probabilities", "new_out", "new_state"]
         for token in [BEGIN, *self.tokenizer.encode(words(text))]:
             typed = {"token": np.array([token], np.int32), "out": out, "state": state}
-            top, log_probability, out, state = self.predict.run(None, self.parameters | typed)
-        return top[0], log_probability[0]
-
-    def next_words(self, text):
-        """The words of the best, without the special tokens."""
-        return [self.words[id_ - 2] for id_ in self.best(text)[0] if id_ > BEGIN]
+            scores, out, state = self.predict.run(wanted, typed)
+        return scores[0]
 
     def batch(self, messages):
         """What the training graph reads, as the simulator packs it."""
@@ -106,18 +108,19 @@ class Reference:
         made = dict(zip(self.outputs, self.train_step.run(None, given | more), strict=True))
         return {name: made[f"new_{name}"] for name in given}, float(made["loss"])
 
-    def log_probabilities(self, text, candidates):
-        """The log-probability of each candidate as the word after a text."""
+    def learned_log_probabilities(self, parameters, text):
+        """The same by score.onnx, which takes the parameters: every token is a target in turn."""
         tokens = [BEGIN, *self.tokenizer.encode(words(text))]
         assert len(tokens) <= self.lane
-        inputs = np.full((len(candidates), self.lane), BEGIN, np.int32)
+        vocabulary = np.arange(self.tokenizer.size, dtype=np.int32)
+        inputs = np.full((len(vocabulary), self.lane), BEGIN, np.int32)
         inputs[:, : len(tokens)] = tokens
         targets = np.full_like(inputs, BEGIN)
-        targets[:, len(tokens) - 1] = self.tokenizer.encode(candidates)
+        targets[:, len(tokens) - 1] = vocabulary
         reset = np.zeros(inputs.shape, np.float32)
         reset[:, 0] = 1
         given = {"inputs": inputs, "targets": targets, "reset": reset}
-        return self.score.run(None, self.parameters | given)[0][:, len(tokens) - 1]
+        return self.score.run(None, parameters | given)[0][:, len(tokens) - 1]
 
 
 @pytest.fixture(scope="session")
@@ -138,30 +141,31 @@ def test_predictions_equal_pythons_in_100_contexts(page, reference):
     assert len(set(asked)) > 90
     answers = page.run(
         f"import('./page.js').then(async ({{ phone }}) => {{ const all = [];"
-        f"for (const text of {json.dumps(asked)}) all.push([await phone.ask('best', text),"
-        "(await phone.ask('suggest', text + ' ')).words]); return all; })"
+        f"for (const text of {json.dumps(asked)}) {{"
+        "const chances = await phone.ask('logProbabilities', text);"
+        "const { words } = await phone.ask('suggest', text + ' ');"
+        "all.push([[...chances], words]); } return all; })"
     )
-    for text, (best, suggested) in zip(asked, answers, strict=True):
-        ids, log_probabilities = reference.best(text)
-        assert [each["token"] for each in best] == ids.tolist(), text
-        theirs = [each["logProbability"] for each in best]
-        np.testing.assert_allclose(theirs, log_probabilities, atol=1e-4, err_msg=text)
-        assert suggested == reference.next_words(text)[:3], text
+    for text, (chances, suggested) in zip(asked, answers, strict=True):
+        expected = reference.log_probabilities(text)
+        np.testing.assert_allclose(chances, expected, atol=1e-4, err_msg=text)
+        best = [reference.words[token - 2] for token in np.argsort(-expected) if token > BEGIN]
+        assert suggested == best[:3] == reference.keyboard.suggest(text + " "), text
 
 
-def test_the_words_that_go_on_from_letters_are_the_models_own_most_probable(page, reference):
-    for text in ("", "I think ", "what is the "):
-        for letters in ("t", "th", "wh", "a", "i", reference.words[0][:2]):
-            candidates = [w for w in reference.words if w.startswith(letters) and w != letters]
-            chances = dict(
-                zip(candidates, reference.log_probabilities(text, candidates), strict=True)
-            )
-            found = ask(page, "suggest", text + letters)
-            assert found["unfinished"] == letters
-            assert len(found["words"]) == min(3, len(candidates))
-            ours = [chances[word] for word in found["words"]]
-            np.testing.assert_allclose(ours, sorted(chances.values())[::-1][: len(ours)], atol=1e-4)
-    assert ask(page, "suggest", "qqqq")["words"] == []
+def test_unfinished_words_are_completed_as_by_the_loader(page, reference):
+    first = reference.words[0]
+    for before in ("", "I think ", "what\nis the "):
+        for typed in ("t", "Th", "(wh", "a", first[:2], first, "don'", "the.", "qqqq", "5", "🙂"):
+            found = ask(page, "suggest", before + typed)
+            assert found["words"] == reference.keyboard.suggest(before + typed), before + typed
+
+
+def test_a_long_line_reaches_as_far_back_as_in_the_loader(page, reference):
+    draw = np.random.default_rng(3)
+    for count in (63, 64, 128, 129, 200):
+        line = " ".join(draw.choice(reference.words, count)) + " "
+        assert ask(page, "suggest", line)["words"] == reference.keyboard.suggest(line)
 
 
 def test_a_training_step_equals_pythons(page, reference):
@@ -180,6 +184,13 @@ def test_a_training_step_equals_pythons(page, reference):
     assert max(np.abs(change).max() for change in update.values()) > 1e-3
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values.ravel(), atol=1e-4, err_msg=name)
+    chances = page.run(
+        "import('./page.js').then(({ phone }) => phone.ask('logProbabilities', 'what is'))"
+        ".then((chances) => [...chances])"
+    )
+    by_score = reference.learned_log_probabilities(expected, "what is")
+    assert np.abs(by_score - reference.log_probabilities("what is")).max() > 0.1
+    np.testing.assert_allclose(chances, by_score, atol=1e-4)
     whole = np.concatenate([change.ravel() for change in update.values()])
     assert learned["update"]["bytes"] == whole.nbytes
     assert learned["update"]["norm"] == pytest.approx(np.linalg.norm(whole), rel=1e-4)
@@ -201,7 +212,7 @@ def test_passes_and_batches_are_as_many_steps_and_forgetting_undoes_them(page, r
 
 
 def test_typing_accepting_and_learning_on_the_drawn_page(page, reference):
-    first = [word.capitalize() for word in reference.next_words("")[:3]]
+    first = [word.capitalize() for word in reference.keyboard.suggest("")]
     assert shown(page) == first
     page.tap('.strip [data-rank="1"]')
     settle(page)
@@ -260,7 +271,6 @@ def test_it_loads_and_predicts_in_time(page):
 
 
 def test_no_request_leaves_the_server_and_none_follows_the_load(page, server, page_folder):
-    page.wait("document.body.dataset.kept !== undefined")
     files = {str(path.relative_to(page_folder)) for path in page_folder.rglob("*")}
     loaded = list(page.requests)
     assert {address.removeprefix(server.address) for address in loaded} <= files | {""}
@@ -289,10 +299,10 @@ def test_requests_are_seen_and_one_elsewhere_is_refused_by_the_page(page, server
 def test_once_loaded_it_opens_without_the_server(browser, serve, page_folder, reference):
     with serve(page_folder) as server:
         browser.open(server.address)
-        browser.wait("document.body.dataset.kept !== undefined")
+        browser.wait(KEPT)
         address = server.address
     browser.open(address)
-    assert shown(browser) == [word.capitalize() for word in reference.next_words("")[:3]]
+    assert shown(browser) == [word.capitalize() for word in reference.keyboard.suggest("")]
 
 
 def test_a_page_without_its_model_says_so(browser, serve, page_folder, tmp_path):

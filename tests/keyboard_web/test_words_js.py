@@ -17,8 +17,8 @@ from gboard_sim.keyboard.words import words
 SOURCES = Path(gboard_sim.keyboard_web.__file__).with_name("page")
 ANSWER = """
 import { createInterface } from "node:readline";
-import { words, typed } from %s;
-const does = { words, typed, unassigned: (points) => points.filter((point) =>
+import { words } from %s;
+const does = { words, unassigned: (points) => points.filter((point) =>
   /\\p{Cn}/u.test(String.fromCodePoint(point))) };
 for await (const line of createInterface({ input: process.stdin })) {
   const [what, given] = JSON.parse(line);
@@ -88,32 +88,3 @@ def test_every_character_has_the_same_words(node):
         part = texts[first : first + 20_000]
         for text, found in zip(part, node("each", part), strict=True):
             assert found == words(text), ascii(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "before", "unfinished"),
-    [
-        ("", [], ""),
-        ("hel", [], "hel"),
-        ("Hello ", ["hello"], ""),
-        ("hello wor", ["hello"], "wor"),
-        ("hello, (wor", ["hello"], "wor"),
-        ("hello.", ["hello"], ""),
-        ("don'", [], "don'"),
-        ("don't", [], "don't"),
-        ("say '", ["say"], ""),
-        ("it is 5", ["it", "is"], ""),
-        ("it is 5 p", ["it", "is"], "p"),
-        ("caf\u00e9\u0301 \ud800", ["caf\u00e9\u0301"], ""),
-        ("hi 🙂", ["hi"], ""),
-    ],
-)
-def test_what_is_typed_is_cut_where_the_unfinished_word_begins(node, text, before, unfinished):
-    assert node("typed", text) == {"before": before, "unfinished": unfinished}
-
-
-@given(st.text(st.characters(exclude_categories=["Cn"])))
-def test_what_is_typed_has_all_its_words(node, text):
-    cut = node("typed", text)
-    letters = cut["unfinished"].rstrip("'")
-    assert cut["before"] + ([letters] if letters else []) == words(text)

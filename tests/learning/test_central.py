@@ -109,8 +109,8 @@ def test_a_version_takes_as_many_tokens_as_its_cohort_and_waits_for_the_one_befo
     result = job.work(workshop)
     closing.add(number, result)
     assert closing.complete
-    state, parameters, norm = closing.make(before.optimizer, first)
-    assert state is result.optimizer
-    assert parameters is result.parameters
-    assert norm == pytest.approx(float(np.linalg.norm(parameters - first)))
+    step = closing.make(before, first)
+    assert step.optimizer is result.optimizer
+    assert step.parameters is result.parameters
+    assert step.norm == pytest.approx(float(np.linalg.norm(step.parameters - first)))
     assert (closing.tokens, closing.loss) == (result.tokens, result.loss)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from gboard_sim.communication.codecs.fp16 import Fp16
+from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks, train
 from gboard_sim.learning.text.batches import stint_batches
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.privacy.mechanisms import LocalGaussian
+from gboard_sim.privacy.mechanisms.clip_bound import ClipBound
 from gboard_sim.records import LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=None, steps=3, batch_size=4, learning_rate=0.5)
@@ -181,3 +183,48 @@ def test_rows_are_scored_at_the_version_asked_for(workshop):
         expected = alone.log_probability.ravel()[batch.positions]
         assert np.allclose(found[1].logprob[at : at + len(tokens)], expected, atol=1e-5)
         at += len(tokens)
+
+
+class Liar:
+    """Delivers what it likes of the uploads of phone 1."""
+
+    def __init__(self, delivered):
+        self.delivered = delivered
+
+    def transmit(self, update, phone, nth):
+        received, size = Fp32().transmit(update, phone, nth)
+        return (self.delivered(received) if phone == 1 else received), size
+
+
+@pytest.mark.parametrize(
+    "delivered",
+    [
+        lambda update: np.full_like(update, np.nan),
+        lambda update: update[:-1],
+        lambda update: 1e6 * update,
+    ],
+)
+def test_an_upload_that_lies_has_no_effect_on_the_sum_and_is_named(workshop, delivered):
+    bound = ClipBound(0.01, lengthens=1e-6)
+    uploads = [replace(upload(workshop, phone), session=10 + phone) for phone in (0, 1, 2)]
+    lied_to = replace(workshop, codec=Liar(delivered))
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=bound).work(lied_to)
+    [honest] = TrainChunks(uploads[::2], [1.0] * 2, 5, bound=bound).work(workshop)
+    assert np.array_equal(made.total, honest.total)
+    assert [session for session, _ in made.refused] == [11]
+    assert not honest.refused
+
+
+def test_bounded_uploads_are_clipped_and_told_from_short_ones(workshop):
+    uploads = [upload(workshop, phone) for phone in (0, 1, 2)]
+    norms = sorted(float(np.linalg.norm(update)) for update, _, _ in train(workshop, uploads))
+    between = ClipBound((norms[0] + norms[1]) / 2)
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=between).work(workshop)
+    assert made.within == 1
+    [loose] = TrainChunks(uploads, [1.0] * 3, 5, bound=ClipBound(2 * norms[2])).work(workshop)
+    [plain] = TrainChunks(uploads, [1.0] * 3, 5).work(workshop)
+    assert loose.within == 3
+    assert loose.total.tobytes() == plain.total.tobytes()
+    tight = ClipBound(0.5 * norms[0])
+    [made] = TrainChunks(uploads[:1], [1.0], 5, bound=tight).work(workshop)
+    assert np.linalg.norm(made.total) == pytest.approx(tight.clip, rel=1e-5)

@@ -106,7 +106,7 @@ class Toy:
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
                 phones_together=1, measured=None,
-                scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
+                scorer=ToyScorer(), sender=lambda _: Fp32(), mechanism=mechanism, seed=1,
                 spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )
         )  # fmt: skip
@@ -135,6 +135,7 @@ class Toy:
             checkpoint=self.save,
             state=state,
             adaptive=settings.pop("adaptive", None),
+            downlink=settings.pop("downlink", None),
             triggered=settings.pop("triggered", None),
             measured=settings.pop("keeps", None),
         )
@@ -208,6 +209,32 @@ def test_versions_losses_staleness_and_recall_are_those_worked_out_by_hand(tmp_p
         "loss": 2.625, "recall_at_1": 0.4, "recall_at_3": 0.4,
     }  # fmt: skip
     assert toy.learner.outcome(1).metrics == {"loss": 3.0}
+
+
+class HalfChain:
+    """Publishes half of the way from what was published to the server's own parameters."""
+
+    def download_bytes(self, held, wanted):
+        return 7 * (wanted - held)
+
+    def publish(self, published, master, version):
+        return published + np.float32(0.5) * (master - published)
+
+
+def test_phones_train_from_what_is_published_and_the_server_steps_its_own(tmp_path):
+    toy = Toy(tmp_path, downlink=HalfChain(), checkpoint_every=2)
+    for each in HAND:
+        toy.learner.step(each)
+    state = toy.learner.finish()
+    # 1.75, of which .875 is published. Then (1 - 0) / 2 and (6 - .875) / 2: 1.75 + 1.53125,
+    # published .875 + 2.40625 / 2. Two stints from there towards 3: .69140625 in all.
+    assert toy.values(3) == [0.0, 0.875, 2.078125, 3.025390625]
+    assert state.master.tolist() == [3.28125 + 0.69140625] * 2
+    assert toy.saved[0].master.tolist() == [3.28125] * 2
+    again = LearnerState.of(toy.saved[0].facts(), toy.saved[0].arrays())
+    assert (again.version, again.master.tolist()) == (2, [3.28125] * 2)
+    assert again.optimizer.keys() == toy.saved[0].optimizer.keys()
+    assert toy.learner.download_bytes(np.array([1, 4]), 4).tolist() == [21, 0]
 
 
 def test_the_servers_rate_is_that_of_the_version_that_is_made(tmp_path):

@@ -24,7 +24,7 @@ from gboard_sim.seeds import stream
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)
 CODEC = TopK(share=0.25)
 SIZE = 16
-WORKSHOP = SimpleNamespace(codec=CODEC)
+WORKSHOP = SimpleNamespace(measured=None, sender=lambda _: CODEC)
 
 
 def vector(*key: int) -> np.ndarray:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.gaussian_calibration import epsilon_of
-from gboard_sim.privacy.ledger import Ledger
+from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
 from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.records import PrivacyEvent
 
@@ -16,8 +17,8 @@ EVENTS = tuple(
 )
 
 
-def sent(payloads):
-    return Bounds(uploads=payloads, participations=payloads, versions=2)
+def sent(payloads, versions=2):
+    return Bounds(uploads=payloads, participations=payloads, versions=versions)
 
 
 @pytest.mark.parametrize("payloads", [1, 2, 3])
@@ -33,15 +34,20 @@ def test_a_phone_at_the_cap_realises_the_claim():
 
 
 def test_a_run_in_which_nothing_left_a_phone_realises_nothing():
-    assert Ledger(CLAIM, (), sent(0)).epsilon_realised() == 0.0
+    assert Ledger(CLAIM, (), sent(0, versions=0)).epsilon_realised() == 0.0
 
 
 @pytest.mark.parametrize(
     ("events", "payloads", "reason"),
     [
         (EVENTS, 5, "5 payloads left one phone; the claim allows 4"),
-        ((replace(EVENTS[0], mechanism="none"),), 1, "version 1 ran 'none', not 'local_gaussian'"),
+        (
+            (replace(EVENTS[0], mechanism="none"), EVENTS[1]),
+            1,
+            "version 1 ran 'none', not 'local_gaussian'",
+        ),
         ((EVENTS[0], replace(EVENTS[1], noise_multiplier=0.1)), 1, "version 2 had noise"),
+        (EVENTS[1:], 1, "version 1 has no entry in the ledger"),
     ],
 )
 def test_a_log_that_shows_a_broken_bound_prints_no_epsilon_but_the_reason(events, payloads, reason):
@@ -64,5 +70,31 @@ def test_the_document_is_json_and_says_what_leaves_the_phone():
 
 def test_without_noise_both_epsilons_are_infinite():
     silent = local_gaussian_claim(epsilon=math.inf, delta=1e-6, clip=0.5, max_uploads=4)
-    ledger = Ledger(silent, (PrivacyEvent("local_gaussian", 1, 40, 0.0, 0.5),), sent(2))
+    events = (PrivacyEvent("local_gaussian", 1, 40, 0.0, 0.5),)
+    ledger = Ledger(silent, events, sent(2, versions=1))
     assert ledger.epsilon_policy() == ledger.epsilon_realised() == math.inf
+
+
+def test_a_fleet_that_ran_alone_has_no_events_to_hold_against_the_claim():
+    assert Ledger(CLAIM, None, sent(4)).broken() is None
+    assert Ledger(CLAIM, None, sent(5)).broken().startswith("5 payloads")
+
+
+def test_events_are_written_down_one_by_one_and_read_back():
+    written = []
+    ledger = RunningLedger(CLAIM, (), written.append)
+    refusing = replace(EVENTS[1], refused=((7, "update holds NaN"),))
+    for event in (EVENTS[0], refusing):
+        ledger.enter(event)
+    assert [len(document["events"]) for document in written] == [1, 2]
+    assert written[1]["sentence"] == str(CLAIM)
+    rows = json.loads(json.dumps(written[1]["events"]))
+    assert tuple(read_event(row) for row in rows) == ledger.events == (EVENTS[0], refusing)
+
+
+def test_a_resumed_run_repeats_its_events_and_never_changes_one():
+    ledger = RunningLedger(CLAIM, EVENTS, lambda _document: None)
+    ledger.enter(EVENTS[0])
+    assert ledger.events == EVENTS
+    with pytest.raises(InvariantError, match="version 2 was released as"):
+        ledger.enter(replace(EVENTS[1], clip=0.4))

@@ -7,9 +7,8 @@ import { BEGIN } from "./vocabulary.js";
  *
  * @param {number[][]} messages The token ids of each message.
  * @param {number} length Tokens T in a lane.
- * @returns {{lanes: number, tokens: number, inputs: Int32Array, targets: Int32Array,
- *   reset: Float32Array, weight: Float32Array}} Arrays of lanes x T, one lane after another, and
- *   the count of words in them.
+ * @returns {{lanes: number, inputs: Int32Array, targets: Int32Array, reset: Float32Array,
+ *   weight: Float32Array}} Arrays of lanes x T, one lane after another.
  */
 export function inLanes(messages, length) {
   const segments = messages.flatMap((message) => {
@@ -19,7 +18,6 @@ export function inLanes(messages, length) {
   const size = segments.length * length;
   const batch = {
     lanes: segments.length,
-    tokens: segments.reduce((sum, segment) => sum + segment.length, 0),
     inputs: new Int32Array(size).fill(BEGIN),
     targets: new Int32Array(size).fill(BEGIN),
     reset: new Float32Array(size),

@@ -1,10 +1,9 @@
-// The exported graphs in onnxruntime-web, with the parameters that they take as inputs.
+// The exported graphs in onnxruntime-web: predict.onnx with its weights inside, and train_step.onnx,
+// which takes weights and gives new ones.
 
 import * as ort from "./onnxruntime-web/ort.wasm.bundle.min.mjs";
 import { inLanes } from "./lanes.js";
-import { UNKNOWN } from "./vocabulary.js";
-
-const SHOWN_AT_MOST = 5; // what predict.onnx returns
+import { withWeights } from "./onnx_weights.js";
 
 ort.env.wasm.numThreads = 1; // threads need headers that a plain file server does not send
 ort.env.wasm.wasmPaths = {
@@ -12,22 +11,33 @@ ort.env.wasm.wasmPaths = {
 };
 
 export class Model {
+  #graphs;
   #predict;
-  #trainGraph;
-  #trainStep; // made of the graph when it is first needed: it takes longer than the rest
+  #trainStep; // made of its graph when it is first needed: that takes longer than all the rest
+  #installed;
   #parameters;
 
   /**
-   * @param {ArrayBuffer} predict The graph predict.onnx.
-   * @param {ArrayBuffer} trainStep The graph train_step.onnx.
-   * @param {Map} parameters See `readSafetensors`.
+   * @param {{predict: ArrayBuffer, trainStep: ArrayBuffer}} graphs The files.
+   * @param {Map} parameters Those inside predict.onnx; see `readSafetensors`.
    */
-  static async load(predict, trainStep, parameters) {
+  static async load(graphs, parameters) {
     const model = new Model();
-    model.#predict = await ort.InferenceSession.create(predict);
-    model.#trainGraph = trainStep;
-    model.setParameters(parameters);
+    model.#graphs = graphs;
+    model.#installed = parameters;
+    await model.forget();
     return model;
+  }
+
+  /** Go back to predict.onnx as it was installed. */
+  async forget() {
+    this.#parameters = this.#installed;
+    await this.#predictWith(new Uint8Array(this.#graphs.predict));
+  }
+
+  /** The parameters as they were installed, and as they are now; see `readSafetensors`. */
+  get parameters() {
+    return { installed: this.#installed, now: this.#parameters };
   }
 
   /** Where the model stands before the first token of a message; see `predict`. */
@@ -39,72 +49,39 @@ export class Model {
     return { out: zero("out"), state: zero("state") };
   }
 
-  setParameters(parameters) {
-    this.#parameters = Object.fromEntries(
-      [...parameters].map(([name, { shape, values }]) => [
-        name,
-        new ort.Tensor("float32", values, shape),
-      ]),
-    );
-  }
-
-  /** The parameters now, as copies. */
-  parameters() {
-    return new Map(
-      Object.entries(this.#parameters).map(([name, tensor]) => [
-        name,
-        { shape: [...tensor.dims], values: tensor.data.slice() },
-      ]),
-    );
-  }
-
   /**
    * One token typed.
    *
-   * @returns The most probable next tokens with their log-probabilities, best first, and the state.
+   * @returns {Promise<{logProbabilities: Float32Array, state: object}>} Of every token to come next,
+   *   and where the model then stands.
    */
-  async predict(token, { out, state }, parameters = this.#parameters) {
+  async predict(token, state) {
     const typed = new ort.Tensor("int32", Int32Array.of(token), [1]);
-    const made = await this.#predict.run({ ...parameters, token: typed, out, state });
+    const made = await this.#predict.run({ token: typed, ...state });
     return {
-      best: Array.from(made.top.data, (id, rank) => ({
-        token: id,
-        logProbability: made.log_probability.data[rank],
-      })),
+      logProbabilities: made.log_probabilities.data,
       state: { out: made.new_out, state: made.new_state },
     };
   }
 
   /**
-   * The most probable of some tokens, best first: the same graph over their rows alone, since it
-   * takes its vocabulary as an input.
-   */
-  async predictAmong(candidates, token, before) {
-    // It returns five, so it must have five: the special tokens fill up and are left out again.
-    const fill = Array(Math.max(0, SHOWN_AT_MOST - 1 - candidates.length)).fill(UNKNOWN);
-    const rows = [...candidates, ...fill, token];
-    const given = { ...this.#parameters };
-    const untied = "output" in given;
-    for (const name of untied ? ["output", "output_bias"] : ["embedding", "output_bias"]) {
-      if (name in given) given[name] = gather(given[name], rows);
-    }
-    const { best } = await this.predict(untied ? token : rows.length - 1, before, given);
-    return best
-      .filter((each) => each.token < candidates.length)
-      .map((each) => candidates[each.token]);
-  }
-
-  /**
-   * One step of SGD on some messages, which becomes the model.
+   * SGD over some messages in their order; predictions then come from the new parameters.
    *
    * @param {number[][]} messages Their token ids.
-   * @param {number} learningRate
-   * @returns The mean nats a word before the step, and the number of words.
+   * @param {{learningRate: number, batchSize: number, passes: number}} plan
+   * @returns {Promise<number>} The steps taken.
    */
-  async trainStep(messages, learningRate) {
-    const { loss, tokens, made } = await this.#descend(messages, learningRate);
-    for (const name of Object.keys(this.#parameters)) this.#parameters[name] = made[`new_${name}`];
-    return { loss, tokens };
+  async train(messages, { learningRate, batchSize, passes }) {
+    let steps = 0;
+    for (let pass = 0; pass < passes; pass += 1) {
+      for (let first = 0; first < messages.length; first += batchSize) {
+        const batch = messages.slice(first, first + batchSize);
+        this.#parameters = (await this.#descend(batch, learningRate)).parameters;
+        steps += 1;
+      }
+    }
+    await this.#predictWith(withWeights(this.#graphs.predict, this.#parameters));
+    return steps;
   }
 
   /** The mean nats a word over some messages. */
@@ -112,34 +89,34 @@ export class Model {
     return (await this.#descend(messages, 0)).loss;
   }
 
+  async #predictWith(graph) {
+    await this.#predict?.release();
+    this.#predict = await ort.InferenceSession.create(graph);
+  }
+
+  /** The parameters after one step, and the loss before it. */
   async #descend(messages, learningRate) {
-    this.#trainStep ??= await ort.InferenceSession.create(this.#trainGraph);
+    this.#trainStep ??= await ort.InferenceSession.create(this.#graphs.trainStep);
     const [, lane] = shapeOf(this.#trainStep, "inputs");
-    const { lanes, tokens, ...arrays } = inLanes(messages, lane);
-    const batch = Object.entries(arrays).map(([name, values]) => {
+    const { lanes, ...batch } = inLanes(messages, lane);
+    const given = { learning_rate: new ort.Tensor("float32", Float32Array.of(learningRate), []) };
+    for (const [name, values] of Object.entries(batch)) {
       const type = values instanceof Int32Array ? "int32" : "float32";
-      return [name, new ort.Tensor(type, values, [lanes, lane])];
-    });
-    const made = await this.#trainStep.run({
-      ...this.#parameters,
-      ...Object.fromEntries(batch),
-      learning_rate: new ort.Tensor("float32", Float32Array.of(learningRate), []),
-    });
-    return { loss: made.loss.data[0], tokens, made };
+      given[name] = new ort.Tensor(type, values, [lanes, lane]);
+    }
+    for (const [name, { shape, values }] of this.#parameters) {
+      given[name] = new ort.Tensor("float32", values, shape);
+    }
+    const made = await this.#trainStep.run(given);
+    const parameters = new Map();
+    for (const [name, { shape }] of this.#parameters) {
+      parameters.set(name, { shape, values: made[`new_${name}`].data });
+    }
+    return { loss: made.loss.data[0], parameters };
   }
 }
 
 /** The shape that a graph gives one of its inputs; axes that are free are names. */
 function shapeOf(session, name) {
   return session.inputMetadata.find((input) => input.name === name).shape;
-}
-
-/** Some rows of a matrix, or entries of a vector. */
-function gather(tensor, rows) {
-  const [, width = 1] = tensor.dims;
-  const values = new Float32Array(rows.length * width);
-  rows.forEach((row, to) => {
-    values.set(tensor.data.subarray(row * width, (row + 1) * width), to * width);
-  });
-  return new ort.Tensor("float32", values, [rows.length, ...tensor.dims.slice(1)]);
 }

@@ -13,7 +13,7 @@ export const phone = new Phone();
 const message = new Message();
 const sent = [];
 const saved = { keystrokes: 0, characters: 0 };
-let shown = { words: [], unfinished: "" };
+let shown = { text: "", words: [], letters: "" };
 let asked = 0;
 let facts = [];
 
@@ -31,7 +31,8 @@ function erase() {
 }
 
 function accept(word) {
-  message.accept(word, shown.unfinished);
+  if (shown.text !== message.text) return; // a key came first: other words are on their way
+  message.accept(word, shown.letters);
   written();
 }
 
@@ -54,14 +55,15 @@ async function written() {
   at(".draft").textContent = message.text;
   at(".composer").scrollTop = at(".composer").scrollHeight;
   keyboard.shift = message.beginsSentence;
+  const { text } = message;
   const number = (asked += 1);
   const began = performance.now();
   try {
-    const found = await phone.ask("suggest", message.text);
+    const { milliseconds, ...found } = await phone.ask("suggest", text);
     if (number !== asked) return; // another key came meanwhile
-    shown = found;
-    strip.show(found.words.map((word) => (capital() ? capitalised(word) : word)));
-    tell(found.milliseconds, performance.now() - began);
+    shown = { text, ...found };
+    strip.show(shown.words.map((word) => (capital() ? capitalised(word) : word)));
+    tell(milliseconds, performance.now() - began);
   } catch (error) {
     strip.say(`The model failed: ${error.message}`);
   }
@@ -69,9 +71,7 @@ async function written() {
 
 /** Whether a suggestion is to begin with a capital: at a sentence's start, or as it was typed. */
 function capital() {
-  if (!shown.unfinished) return keyboard.shift;
-  const [first] = message.text.match(/[\p{L}\p{N}\p{M}']+$/u) ?? [""];
-  return /^\p{Lu}/u.test(first);
+  return shown.letters ? /^\p{Lu}/u.test(message.lastWord) : keyboard.shift;
 }
 
 function capitalised(word) {
@@ -109,8 +109,8 @@ function about(manifest) {
     ["experiment", `${manifest.experiment}, seed ${manifest.seed}, version ${manifest.version}`],
     ["text", manifest.text],
     ["model", `${manifest.model}, ${manifest.parameters.toLocaleString("en")} parameters`],
-    ["to download", bytes(manifest.files["parameters.safetensors"].bytes)],
-    ["words", (manifest.tokens - 2).toLocaleString("en")],
+    ["predict.onnx", bytes(manifest.files["predict.onnx"].bytes)],
+    ["words", (manifest.words).toLocaleString("en")],
     ...(recall === null ? [] : [["right among three", `${(100 * recall).toFixed(1)}% of test words`]]),
   ];
 }

@@ -16,7 +16,7 @@ async function read(name, kind) {
   return response[kind]();
 }
 
-let model, vocabulary, suggestions, installed;
+let model, vocabulary, suggestions;
 
 const answers = {
   async load() {
@@ -27,53 +27,48 @@ const answers = {
       read("words.txt", "text"),
       read("manifest.json", "json"),
     ]);
-    installed = readSafetensors(parameters);
     vocabulary = new Vocabulary(list);
-    model = await Model.load(predict, trainStep, installed);
+    model = await Model.load({ predict, trainStep }, readSafetensors(parameters));
     suggestions = new Suggestions(model, vocabulary);
     return manifest;
   },
 
+  /** The words to show after a text, best first, and how long that took here. */
   async suggest(text) {
     const began = performance.now();
     const found = await suggestions.after(text);
     return { ...found, milliseconds: performance.now() - began };
   },
 
-  /** The model's five best after a text of whole words. */
-  best(text) {
-    return suggestions.best(words(text));
+  /** The log-probability of every token after a text of whole words. */
+  logProbabilities(text) {
+    return suggestions.logProbabilities(words(text));
   },
 
   /** Learn from messages, in the order given. */
-  async learn({ messages, learningRate, batchSize, passes }) {
+  async learn({ messages, ...plan }) {
     const rows = messages.map((text) => vocabulary.encode(words(text))).filter((row) => row.length);
     if (!rows.length) throw new Error("there is no word in what was typed");
-    const began = performance.now();
     const before = await model.loss(rows);
-    let steps = 0;
-    for (let pass = 0; pass < passes; pass += 1) {
-      for (let first = 0; first < rows.length; first += batchSize) {
-        await model.trainStep(rows.slice(first, first + batchSize), learningRate);
-        steps += 1;
-      }
-    }
+    const began = performance.now();
+    const steps = await model.train(rows, plan);
     const milliseconds = performance.now() - began;
-    const after = await model.loss(rows);
     suggestions.clear();
-    const update = await measureUpdate(installed, model.parameters());
+    const after = await model.loss(rows);
+    const { installed, now } = model.parameters;
+    const update = await measureUpdate(installed, now);
     return { before, after, steps, tokens: rows.flat().length, milliseconds, update };
   },
 
   /** Go back to the parameters as installed. */
-  forget() {
-    model.setParameters(installed);
+  async forget() {
+    await model.forget();
     suggestions.clear();
   },
 
-  /** Copies of the parameters as they are now. */
+  /** The parameters as they are now. */
   parameters() {
-    return model.parameters();
+    return model.parameters.now;
   },
 };
 

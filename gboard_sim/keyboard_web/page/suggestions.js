@@ -1,15 +1,16 @@
-// The three words of the strip: the next word, or the rest of the word being typed.
+// The words of the strip, by the rules of the loader `gboard_sim/keyboard/keyboard.py`.
 
 import { BEGIN } from "./vocabulary.js";
-import { typed } from "./words.js";
+import { strip, tokens } from "./words.js";
 
 const SHOWN = 3;
+const REACH = 64; // tokens: twice as many are read at most, so that a line of any length is quick
 
 export class Suggestions {
   #model;
   #vocabulary;
-  #tokens = []; // what the states below have read
-  #read = []; // after each of those tokens: the prediction, and the state before it
+  #line = []; // what the readings below have read
+  #readings = [];
 
   constructor(model, vocabulary) {
     this.#model = model;
@@ -18,47 +19,60 @@ export class Suggestions {
 
   /** Forget what was read: the model has changed. */
   clear() {
-    this.#tokens = [];
-    this.#read = [];
+    this.#line = [];
+    this.#readings = [];
   }
 
   /**
    * @param {string} text The message so far.
-   * @returns {Promise<{words: string[], unfinished: string}>} At most three words, best first, and
-   *   the letters that they go on from.
+   * @returns {Promise<{words: string[], letters: string}>} At most three words, best first: the next
+   *   one, or those that begin with the letters typed so far.
    */
   async after(text) {
-    const { before, unfinished } = typed(text);
-    const tokens = [BEGIN, ...this.#vocabulary.encode(before)];
-    const { best, came } = await this.#readTo(tokens);
-    let found = best.map((each) => each.token);
-    if (unfinished) {
-      const candidates = this.#vocabulary.beginningWith(unfinished);
-      found = candidates.length
-        ? await this.#model.predictAmong(candidates, tokens.at(-1), came)
-        : [];
+    const { words, letters } = this.split(text);
+    const { logProbabilities } = await this.#read(this.#vocabulary.encode(words));
+    const best = [];
+    for (const token of this.#vocabulary.beginningWith(letters)) {
+      const above = best.filter((other) => logProbabilities[other] >= logProbabilities[token]);
+      if (above.length < SHOWN) best.splice(above.length, 0, token);
+      best.length = Math.min(best.length, SHOWN);
     }
-    const words = found.map((token) => this.#vocabulary.word(token)).filter(Boolean);
-    return { words: words.slice(0, SHOWN), unfinished };
+    return { words: best.map((token) => this.#vocabulary.word(token)), letters };
   }
 
-  /** The five most probable tokens after some words, with their log-probabilities. */
-  async best(words) {
-    return (await this.#readTo([BEGIN, ...this.#vocabulary.encode(words)])).best;
+  /** The log-probability of every token after some text that is written to the end. */
+  async logProbabilities(words) {
+    return (await this.#read(this.#vocabulary.encode(words))).logProbabilities;
+  }
+
+  /** The words of the last line, and the letters of the one that is still being typed. */
+  split(text) {
+    const line = text.slice(text.lastIndexOf("\n") + 1);
+    const parts = tokens(line);
+    let letters = "";
+    if (parts.length && tokens([...line].at(-1)).length) {
+      // A letter behind it keeps what `strip` would take from its end: don' may become don't.
+      letters = strip(`${parts.at(-1)}a`).slice(0, -1);
+      const ended = strip(parts.at(-1)) !== letters; // perhaps by punctuation
+      if (ended && !this.#vocabulary.beginningWith(letters).length) letters = "";
+      else parts.pop();
+    }
+    return { words: parts.map(strip).filter(Boolean), letters };
   }
 
   /** The prediction after some tokens, of which only those are run that were not just before. */
-  async #readTo(tokens) {
+  async #read(tokensOfLine) {
+    const first = Math.max(0, Math.floor(tokensOfLine.length / REACH) - 1) * REACH;
+    const line = [BEGIN, ...tokensOfLine.slice(first)];
     let known = 0;
-    while (known < this.#tokens.length && this.#tokens[known] === tokens[known]) known += 1;
-    this.#tokens.length = known;
-    this.#read.length = known;
-    for (const token of tokens.slice(known)) {
-      const came = this.#read.at(-1)?.state ?? this.#model.start;
-      const made = await this.#model.predict(token, came);
-      this.#tokens.push(token);
-      this.#read.push({ ...made, came });
+    while (known < this.#line.length && this.#line[known] === line[known]) known += 1;
+    this.#line.length = known;
+    this.#readings.length = known;
+    for (const token of line.slice(known)) {
+      const came = this.#readings.at(-1)?.state ?? this.#model.start;
+      this.#readings.push(await this.#model.predict(token, came));
+      this.#line.push(token);
     }
-    return this.#read[tokens.length - 1];
+    return this.#readings[line.length - 1];
   }
 }

@@ -30,7 +30,7 @@ export class Vocabulary {
     return this.#words[token - SPECIAL];
   }
 
-  /** The tokens of all words that go on from some letters. */
+  /** The tokens of all longer words that begin with some letters, the most frequent first. */
   beginningWith(letters) {
     const found = [];
     this.#words.forEach((word, index) => {

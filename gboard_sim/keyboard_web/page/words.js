@@ -14,30 +14,15 @@ export function words(text) {
   return tokens(text).map(strip).filter(Boolean);
 }
 
-/**
- * What has been typed, cut where the word being typed begins.
- *
- * @returns {{before: string[], unfinished: string}} The words before it, and its letters so far:
- *   empty after a space, and after punctuation that ends a word.
- */
-export function typed(text) {
-  const found = words(text);
-  const last = [...text].at(-1) ?? "";
-  const open = PART_OF_A_WORD.test(last) || (isApostrophe(last) && found.length > 0);
-  const tail = open ? words(tokens(text).at(-1) ?? "") : [];
-  if (!tail.length) return { before: found, unfinished: "" };
-  return { before: found.slice(0, -1), unfinished: tail[0] + (isApostrophe(last) ? "'" : "") };
-}
-
 /** A text in NFKC and lower case, split on white space, its punctuation still there. */
-function tokens(text) {
+export function tokens(text) {
   // Lower case can undo the normal form, and a second pass restores it.
   const normal = text.normalize("NFKC").toLowerCase().normalize("NFKC");
   return normal.split(SEPARATORS).filter(Boolean);
 }
 
 /** The word inside a token, or the empty string where there is none. */
-function strip(token) {
+export function strip(token) {
   const points = [...token];
   let begin = 0;
   let end = points.length;
@@ -45,8 +30,4 @@ function strip(token) {
   while (end > begin && !PART_OF_A_WORD.test(points[end - 1])) end -= 1;
   const word = points.slice(begin, end).join("");
   return LETTER.test(word) ? word : "";
-}
-
-function isApostrophe(character) {
-  return character === "'";
 }

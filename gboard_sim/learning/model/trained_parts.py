@@ -20,8 +20,9 @@ import numpy.typing as npt
 from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, flop_per_token, shapes
 from gboard_sim.seeds import stream
 
-WordRows = Literal["all", "frozen"]
-"""Of the tensors with a row per token: all rows are trained, or none."""
+WordRows = Literal["all", "typed", "frozen"]
+"""Of the tensors with a row per token: all rows are trained and sent; all are trained, and those of
+words that the phone typed sent; or none is trained."""
 
 Basis = npt.NDArray[np.float32]
 

@@ -49,12 +49,14 @@ class Wire:
 
     Attributes:
         everything: Whether the compact vector is the whole one.
+        vocabulary: Token ids V.
         parameters: Length C of the compact vector.
         whole: Length P of the whole vector.
     """
 
     def __init__(self, spec: ModelSpec, vocabulary: int, parts: TrainedParts) -> None:
         self.everything = parts.everything
+        self.vocabulary = vocabulary
         tensors = layout(spec, vocabulary)
         self.whole = tensors[-1].offset + tensors[-1].size
         bases = parts.bases(spec)
@@ -79,6 +81,44 @@ class Wire:
             if part.basis is not None:
                 values = (part.basis.T @ values.reshape(part.tensor.shape)).ravel()
             compact[part.at] = values
+        return compact
+
+    def moved(self, parameters: Vector, step: Vector) -> Vector:
+        """Parameters after a step that travelled. Shape [P] and [C] to shape [P]."""
+        if self.everything:
+            made: Vector = parameters + step
+            return made
+        before = self.shrink(parameters)
+        return self._grown(parameters, before, before + step)
+
+    def numbers(self, words: int) -> int:
+        """Numbers that `pick` leaves of a compact vector for so many words."""
+        rows = sum(part.tensor.size for part in self._parts if part.tensor.name in WORD_ROWS)
+        return self.parameters - rows + rows // self.vocabulary * words
+
+    def pick(self, compact: Vector, words: npt.NDArray[np.integer]) -> Vector:
+        """A compact vector with the rows of some words alone, and all that has no such rows."""
+        pieces = []
+        for part in self._parts:
+            values = compact[part.at]
+            if part.tensor.name in WORD_ROWS:
+                values = values.reshape(self.vocabulary, -1)[words].ravel()
+            pieces.append(values)
+        return np.concatenate(pieces)
+
+    def place(self, picked: Vector, words: npt.NDArray[np.integer]) -> Vector:
+        """The compact vector of what was picked; the rows of other words are 0. Shape [C]."""
+        compact = np.zeros(self.parameters, np.float32)
+        at = 0
+        for part in self._parts:
+            if part.tensor.name in WORD_ROWS:
+                rows = compact[part.at].reshape(self.vocabulary, -1)
+                taken = picked[at : at + len(words) * rows.shape[1]]
+                rows[words] = taken.reshape(-1, rows.shape[1])
+            else:
+                taken = picked[at : at + part.at.stop - part.at.start]
+                compact[part.at] = taken
+            at += len(taken)
         return compact
 
     def through(self, optimizer: ServerOptimizer) -> ServerOptimizer:

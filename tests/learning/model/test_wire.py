@@ -100,6 +100,23 @@ def test_an_optimizer_moves_nothing_but_what_travels(name, optimizer):
             assert (before != after).all()
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_a_step_that_travels_moves_parameters_by_it_and_nothing_else(name):
+    parts = PARTS[name]
+    wire = Wire(SPEC, VOCABULARY, parts)
+    step = vector(7, wire.parameters)
+    before, after = whole(2), wire.moved(whole(2), step)
+    np.testing.assert_allclose(wire.shrink(after - before), step, rtol=1e-4, atol=1e-5)
+    bases = parts.bases(SPEC)
+    for tensor in layout(SPEC, VOCABULARY):
+        moved = (after - before)[tensor.slice].reshape(tensor.shape)
+        if parts.word_rows == "frozen" and tensor.name in WORD_ROWS:
+            assert not moved.any()
+        elif tensor.name in bases:
+            basis = bases[tensor.name]
+            np.testing.assert_allclose(moved, basis @ (basis.T @ moved), atol=1e-5)
+
+
 def test_the_mean_of_what_travels_is_what_travels_of_the_mean():
     """With one P for all, FedAvg of adapters is exact (Sun et al. 2024)."""
     wire = Wire(SPEC, VOCABULARY, PARTS["both"])
@@ -120,3 +137,26 @@ def test_the_mean_of_what_travels_is_what_travels_of_the_mean():
         np.testing.assert_allclose(after[tensor.slice], expected, rtol=1e-5, atol=1e-5)
         at += size
     assert at == wire.parameters
+
+
+@pytest.mark.parametrize("name", ["tiny", "stackoverflow-lstm"])
+def test_rows_of_some_words_and_what_has_no_rows_are_picked_and_placed(name):
+    spec, parts = load_spec(name), TrainedParts("typed", rank=2)
+    wire = Wire(spec, 9, parts)
+    words = np.array([1, 4, 8])
+    compact = vector(7, wire.parameters)
+    kept, at = np.zeros(wire.parameters, bool), 0
+    bases = parts.bases(spec)
+    for tensor in layout(spec, 9):
+        rows = 2 if tensor.name in bases else tensor.shape[0]
+        size = rows * tensor.size // tensor.shape[0]
+        flags = np.ones((rows, size // rows), bool)
+        if tensor.name in WORD_ROWS:
+            flags = np.repeat(np.isin(np.arange(9), words)[:, None], size // 9, axis=1)
+        kept[at : at + size] = flags.ravel()
+        at += size
+    assert at == wire.parameters
+    picked = wire.pick(compact, words)
+    assert picked.tobytes() == compact[kept].tobytes()
+    assert len(picked) == wire.numbers(3)
+    assert wire.place(picked, words).tobytes() == np.where(kept, compact, 0).tobytes()
