@@ -53,6 +53,7 @@ class World:
         terms: On which phones take part.
         spec: The model's sizes.
         parts: What phones train of it.
+        parameters: Numbers in an update.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         downlink: How a version becomes bytes; None where phones download whole models.
@@ -72,6 +73,7 @@ class World:
     terms: Terms
     spec: ModelSpec
     parts: TrainedParts
+    parameters: int
     schedule: Schedule
     codec: Codec
     downlink: Codec | None
@@ -134,6 +136,7 @@ def build(experiment: Experiment) -> World:
         terms=_terms(experiment),
         spec=spec_of(experiment),
         parts=parts_of(experiment),
+        parameters=parameters,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         downlink=_downlink(experiment),
@@ -157,6 +160,7 @@ def sized(made: World, tokens: int) -> World:
     claim = claim_of(experiment, parameters)
     return replace(
         made,
+        parameters=parameters,
         claim=claim,
         mechanism=on_phones(experiment, claim, parameters),
         at_server=at_server(experiment, claim, parameters),
@@ -264,7 +268,8 @@ def _codec(experiment: Experiment) -> Codec:
             "codec.scale = 'least_error'"
         )
     if isinstance(made, codecs.Modular):
-        return replace(made, beside_bytes=beside_bytes(experiment)[0])
+        up, down = beside_bytes(experiment)
+        return replace(made, beside_bytes=up, answer_bytes=down)
     return made
 
 

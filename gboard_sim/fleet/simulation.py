@@ -31,7 +31,7 @@ from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Codec, Learner, Schedule, Triggered
+from gboard_sim.protocols import Answered, Codec, Learner, Schedule, Triggered
 from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 from gboard_sim.uploads import Sizes
@@ -215,6 +215,7 @@ def simulate(
         flop_per_token=flop_per_token,
         timeout_s=terms.session_timeout_s,
         rebases=schedule.rebases,
+        answer_bytes=codec.answer_bytes if isinstance(codec, Answered) else 0,
         keeps_versions=keeps_versions,
     )
     flights = FlightDesk(

@@ -248,6 +248,19 @@ def test_typing_accepting_and_learning_on_the_drawn_page(page, reference):
     page.wait("document.querySelector('.learned').textContent.includes('installed')")
 
 
+def test_steps_that_diverge_are_said_to_and_forgotten(page, reference):
+    for key in ("a", " ", "b", "Enter"):
+        page.press(key, key if key != "Enter" else "")
+    page.run("Object.assign(document.forms[0].elements.passes, { value: 9 })")
+    page.run("Object.assign(document.forms[0].elements.learningRate, { max: '', value: 1e30 })")
+    page.tap("form [type=submit]")
+    page.wait("document.querySelector('.learned').textContent.includes('diverged')")
+    page.tap("form [type=reset]")
+    page.wait("document.querySelector('.learned').textContent.includes('installed')")
+    settle(page)
+    assert shown(page) == [word.capitalize() for word in reference.keyboard.suggest("")]
+
+
 def test_what_is_typed_is_text_and_never_markup(page):
     for character in "<b>x</b>":
         page.press(character, character)
@@ -274,6 +287,8 @@ def test_no_request_leaves_the_server_and_none_follows_the_load(page, server, pa
     files = {str(path.relative_to(page_folder)) for path in page_folder.rglob("*")}
     loaded = list(page.requests)
     assert {address.removeprefix(server.address) for address in loaded} <= files | {""}
+    workers = {"phone_worker.js", "model/predict.onnx", "service_worker.js"}
+    assert {server.address + name for name in workers} <= set(loaded)  # they are watched too
     assert {path.removeprefix("/") for path in server.asked} <= files | {""}
     assert len(server.asked) > 20
     asked = len(server.asked)
