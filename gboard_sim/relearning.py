@@ -36,6 +36,7 @@ FREE = (
     "codec",
     "privacy.clip",
     "privacy.epsilon",
+    "privacy.noise_multiplier",
     "privacy.delta",
     "privacy.seed",
     "evaluation.baselines",
@@ -71,6 +72,12 @@ def open_recorded(path: RunDirectory, experiment: Experiment) -> Experiment:
             f"{recorded!r}: phones would do something else, or count for something else; allowed "
             "to differ: learning rates and their decay, pre-training, server.optimizer and its "
             "options, a [codec] of the same size, privacy.clip and privacy.epsilon"
+        )
+    if experiment.training.word_rows == "typed" and experiment.codec != then.codec:
+        raise ExperimentError(
+            f"codec.name = {experiment.codec.name!r} with other options than the fleet of "
+            f"{path.path} is not allowed where training.word_rows = 'typed': the size of a "
+            "payload follows from each phone's text"
         )
     source = experiment.text.source
     if path.read_json("provenance.json")["text_sha256"] != provenance.facts(source)["text_sha256"]:
@@ -127,6 +134,8 @@ def _check(path: RunDirectory, made: World, parameters: int) -> None:
             "[codec] with a recorded fleet must be one of fixed size, and have been one: else the "
             "size of a payload follows from each update; set codec.lossless to none"
         )
+    if made.experiment.training.word_rows == "typed":
+        return  # the same codec on the same text: `open_recorded`
     cohorts = path.table("cohorts", ("task", "payload_bytes"))
     sent = cohorts.filter(pc.equal(cohorts["task"], "train"))["payload_bytes"]
     had, has = pc.max(sent).as_py(), made.codec.payload_bytes(parameters)

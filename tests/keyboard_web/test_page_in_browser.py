@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from gboard_sim.keyboard import Keyboard
 from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
 from gboard_sim.keyboard.words import words
+from gboard_sim.keyboard_web.page import write_page
 from gboard_sim.learning.text.packing import pack
 
 LOADS_AND_PREDICTS_MS = 2000
@@ -318,6 +319,29 @@ def test_once_loaded_it_opens_without_the_server(browser, serve, page_folder, re
         address = server.address
     browser.open(address)
     assert shown(browser) == [word.capitalize() for word in reference.keyboard.suggest("")]
+
+
+def test_a_page_that_was_kept_gives_way_to_a_newer_one(
+    browser, serve, page_folder, smoke, tmp_path
+):
+    shutil.copytree(page_folder, tmp_path / "page")
+    shutil.copytree(smoke.directory / "artefacts", tmp_path / "artefacts")
+    manifest = tmp_path / "artefacts" / "manifest.json"
+    with serve(tmp_path / "page") as server:
+        browser.open(server.address)
+        browser.wait(KEPT)
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 77}))
+        write_page(tmp_path / "artefacts", tmp_path / "page")
+        browser.open(server.address)
+        assert "version 77" not in browser.run("document.querySelector('.facts').innerText")
+        browser.run(
+            "navigator.serviceWorker.getRegistration().then(async (kept) => { await kept.update();"
+            "while (kept.installing || kept.waiting) await new Promise((go) => setTimeout(go, 20));"
+            "})"
+        )
+        browser.open(server.address)
+        assert "version 77" in browser.run("document.querySelector('.facts').innerText")
+        assert len(browser.run("caches.keys()")) == 1
 
 
 def test_a_page_without_its_model_says_so(browser, serve, page_folder, tmp_path):
