@@ -1,19 +1,27 @@
 """What an experiment promises about privacy, who carries it out, and what a run's log shows."""
 
+from dataclasses import replace
+
 import pyarrow.compute as pc
 
+from gboard_sim import distributed_claims, local_claims
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
-from gboard_sim.experiment_privacy import AT_SERVER
+from gboard_sim.experiment_privacy import AT_SERVER, IN_SUMS
+from gboard_sim.model_spec import parameters_of
+from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.central_claim import central_claim
 from gboard_sim.privacy.claim import Claim
-from gboard_sim.privacy.local_claim import local_gaussian_claim
-from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
+from gboard_sim.privacy.mechanisms import NoMechanism
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
+from gboard_sim.privacy.mechanisms.banded import Banded
+from gboard_sim.privacy.mechanisms.blocks import Blocks
 from gboard_sim.privacy.mechanisms.independent import Independent
 from gboard_sim.privacy.mechanisms.server_sums import ServerSums
-from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
+from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, versions_of
+from gboard_sim.privacy.mechanisms.tree import Tree
+from gboard_sim.privacy.sampled_claim import SampledSums
 from gboard_sim.protocols import Mechanism, ServerMechanism
 from gboard_sim.runlog import RunDirectory
 
@@ -25,8 +33,12 @@ LENGTHENS = {"fp32": 1e-6, "fp16": 1e-3}
 """By which share at most a codec lengthens an update, where that is known: rounding, doubled."""
 
 
-def claim_of(experiment: Experiment) -> Claim | None:
+def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | None:
     """The privacy claim, None for the mechanism `none`.
+
+    Args:
+        experiment: What is asked.
+        parameters: Numbers in an update; None takes the vocabulary asked for.
 
     Raises:
         ExperimentError: The claim cannot be made with these bounds.
@@ -47,35 +59,34 @@ def claim_of(experiment: Experiment) -> Claim | None:
                 noise_multiplier=privacy.noise_multiplier,
                 adaptive=_adaptive(experiment),
                 extrapolated=_extrapolated(experiment),
+                sampled=_sampled(experiment),
             )
         except ValueError as error:
             raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
-    assert privacy.epsilon is not None
-    assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
+    size = parameters or parameters_of(experiment)
+    if privacy.mechanism in IN_SUMS:
+        return distributed_claims.claim_of(experiment, size)
+    return local_claims.claim_of(experiment, size)
 
 
-def on_phones(experiment: Experiment, claim: Claim | None) -> Mechanism:
-    """What makes an update private on the phone; what a trusted server does comes after."""
-    privacy = experiment.privacy
-    if claim is None or privacy.mechanism in AT_SERVER:
+def on_phones(experiment: Experiment, claim: Claim | None, parameters: int) -> Mechanism:
+    """What makes an update private on the phone; what sums are made private by comes after."""
+    if claim is None or experiment.privacy.mechanism in (*AT_SERVER, *IN_SUMS):
         return NoMechanism()
-    assert privacy.clip is not None
-    return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
+    return local_claims.mechanism_of(experiment, claim, parameters)
 
 
-def at_server(experiment: Experiment, claim: Claim | None) -> ServerMechanism | None:
-    """What makes sums private at the server; None where it is not trusted or nothing is claimed.
+def at_server(
+    experiment: Experiment, claim: Claim | None, parameters: int
+) -> ServerMechanism | None:
+    """What makes sums private; None where each update is, or nothing is claimed.
 
     Raises:
         ExperimentError: The noise is none that such a server can add.
     """
     privacy = experiment.privacy
+    if claim is not None and privacy.mechanism in IN_SUMS:
+        return distributed_claims.mechanism_of(experiment, parameters)
     if claim is None or privacy.mechanism not in AT_SERVER:
         return None
     assert privacy.clip is not None
@@ -119,8 +130,50 @@ def _bounds(experiment: Experiment) -> Bounds:
 
 
 def _noise(experiment: Experiment) -> SumNoise:
-    """What the noise of one version has to do with that of others."""
-    return Independent()
+    """What the noise of one version has to do with that of others.
+
+    Raises:
+        ValueError: A bound is missing, or the run is too short.
+    """
+    privacy, bounds = experiment.privacy, _bounds(experiment)
+    if privacy.mechanism == "central_gaussian":
+        return Independent()
+    adaptive = privacy.adaptive_clip
+    warm_up = 0 if adaptive is None else adaptive.versions or 0
+    rest = versions_of(bounds) - warm_up
+    if rest < 1:
+        raise ValueError(
+            f"adaptive_clip.versions(={warm_up}) must be below run.versions(={bounds.versions})"
+        )
+    length = min(privacy.restart_every or rest, rest)
+    inner: SumNoise
+    if privacy.mechanism == "tree":
+        inner = Tree()
+    elif privacy.mechanism == "banded":
+        bands = privacy.bands or bounds.separation
+        inner = Banded(min(bands, length), length, privacy.column_norm_squared)
+    else:
+        inner = best_blt(replace(bounds, versions=length), privacy.buffers)
+    return Blocks(inner, warm_up, length) if length < rest + warm_up else inner
+
+
+def _sampled(experiment: Experiment) -> SampledSums | None:
+    """How coins draw phones; None where none do.
+
+    Raises:
+        ValueError: Something else than the coins would decide.
+    """
+    privacy, protocol, phones = experiment.privacy, experiment.protocol, experiment.fleet.phones
+    if protocol.kind != "poisson" or phones == "all":
+        return None
+    if privacy.mechanism != "central_gaussian":
+        raise ValueError(
+            "protocol.kind = 'poisson' amplifies independent noise alone; set privacy.mechanism = "
+            "'central_gaussian', or protocol.kind = 'rounds' with a minimum separation"
+        )
+    return SampledSums(
+        privacy.noise_multiplier or 0.0, protocol.goal / phones, privacy.delta, privacy.accountant
+    )
 
 
 def _denominator(experiment: Experiment) -> float:

@@ -69,7 +69,7 @@ class CodecOptions(Table):
 
     Attributes:
         name: A name from the codecs.
-        bits: Of each number: 1, 2, 4 or 8 (`k_level`).
+        bits: Of each number: 1, 2, 4 or 8 (`k_level`), up to 24 (`modular`).
         rotate: Whether the update is rotated at random before (`k_level`).
         block: Numbers that share a range or a scale (`k_level`, `one_bit`).
         scale: `unbiased` or `least_error` (`drive`).

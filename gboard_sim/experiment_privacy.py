@@ -1,7 +1,7 @@
 """`[privacy]`: what makes updates private, and the claim that it has to keep."""
 
 from math import isinf
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,13 +9,25 @@ from gboard_sim.experiment_values import Count, Positive, Share, Table
 
 Clip = Annotated[float, Field(ge=1e-12, le=1e12)]
 
-AT_SERVER = ("central_gaussian",)
+PURE = ("local_laplace", "priv_unit")
+"""Mechanisms whose epsilon needs no delta."""
+
+CORRELATED = ("tree", "banded", "blt")
+"""Noise of DP-FTRL, that of one version correlated with that of those before."""
+
+AT_SERVER = ("central_gaussian", *CORRELATED)
 """Mechanisms of which a trusted server carries out a part."""
+
+IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
+"""Mechanisms whose noise phones add in shares."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "local_gaussian": ("epsilon", "clip", "max_uploads"),
+    "local_laplace": ("epsilon", "clip", "max_uploads"),
+    "priv_unit": ("epsilon", "clip", "max_uploads"),
     **dict.fromkeys(AT_SERVER, ("clip",)),
+    **dict.fromkeys(IN_SUMS, ("epsilon", "clip")),
 }
 """Keys that a mechanism cannot do without."""
 
@@ -24,7 +36,16 @@ _OF_SUMS = ("epsilon", "noise_multiplier", "denominator", "noise_cohort", "adapt
 TAKES: dict[str, tuple[str, ...]] = {
     **{name: ("delta", "seed", *keys) for name, keys in NEEDS.items()},
     **dict.fromkeys(AT_SERVER, ("delta", "seed", "clip", *_OF_SUMS)),
+    **dict.fromkeys(IN_SUMS, ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders")),
+    **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
 }
+for _name, _keys in {
+    "central_gaussian": ("accountant",),
+    "tree": ("restart_every",),
+    "banded": ("restart_every", "bands", "column_norm_squared"),
+    "blt": ("restart_every", "buffers"),
+}.items():
+    TAKES[_name] = (*TAKES[_name], *_keys)
 """Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
 
 
@@ -38,7 +59,8 @@ class AdaptiveClip(Table):
         learning_rate: How fast it follows.
         bit_noise: Standard deviation of the noise on the sum of the bits that phones send beside
             their updates; None is a twentieth of the denominator.
-        versions: Versions after which it stays as it is; None follows to the end.
+        versions: Versions after which it stays as it is; None follows to the end. Correlated noise
+            needs it: until then its noise is independent.
     """
 
     quantile: Share = 0.5
@@ -56,25 +78,46 @@ class Privacy(Table):
             `noise_multiplier` it is a budget: the run stops when it is spent.
         noise_multiplier: Standard deviation of a server's noise over the clip; None takes the least
             for `epsilon`.
-        delta: The probability with which the bound may fail.
-        clip: L2 norm to which every update is clipped, the first one where it adapts.
+        delta: The probability with which the bound may fail; 0 only for pure mechanisms
+            (`local_laplace`, `priv_unit`).
+        clip: L2 norm to which every update is clipped, the first one where it adapts; with
+            `local_laplace` the L1 norm.
         max_uploads: Most payloads that a phone sends in the whole run; enforced.
+        shuffled: Whether a trusted shuffler mixes a round's payloads before the server sees them
+            (pure mechanisms).
+        colluders: Phones of a round that may tell the server their shares of the noise
+            (distributed mechanisms).
         denominator: What a server divides its sums by; None is `protocol.goal`.
         noise_cohort: Uploads in the cohorts of a larger fleet whose noise is simulated: the noise
             of a mean is that of as many. This fleet then has no epsilon.
         adaptive_clip: How the clip follows the updates' norms; None keeps it.
+        restart_every: Versions after which correlated noise begins anew; None is never.
+        bands: Versions whose noise hangs together (`banded`); None is
+            `protocol.separation_versions`, the most that are allowed.
+        column_norm_squared: Squared norm of the matrix's columns, in whose units `noise_multiplier`
+            counts (`banded`).
+        buffers: Vectors of the model's size through which noise hangs together (`blt`).
+        accountant: What composes versions for which coins draw the phones (`protocol.kind =
+            "poisson"`): `pld`, or `rdp`, which reads higher and stands in older papers.
         seed: Keys the noise and nothing else.
     """
 
     mechanism: str = "none"
     epsilon: Annotated[float, Field(gt=0.0)] | None = None
     noise_multiplier: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
-    delta: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
+    delta: Annotated[float, Field(ge=0.0, le=0.1)] = 1e-6
     clip: Clip | None = None
     max_uploads: Count | None = None
+    shuffled: bool = False
+    colluders: Annotated[int, Field(ge=0, le=10**9)] = 0
     denominator: Positive | None = None
     noise_cohort: Count | None = None
     adaptive_clip: AdaptiveClip | None = None
+    restart_every: Count | None = None
+    bands: Count | None = None
+    column_norm_squared: Positive = 1.0
+    buffers: Annotated[int, Field(ge=2, le=5)] = 3
+    accountant: Literal["pld", "rdp"] = "pld"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
@@ -93,6 +136,17 @@ class Privacy(Table):
                     f"{key}(={value}) does nothing "
                     f"{without if self.mechanism == 'none' else with_it}"
                 )
+        if self.delta == 0.0 and self.mechanism not in PURE:
+            raise ValueError(
+                f"delta(={self.delta}) must be above 0 with mechanism(={self.mechanism!r}); hint: "
+                f"{', '.join(PURE)} needs none"
+            )
+        follows = self.adaptive_clip is not None and self.adaptive_clip.versions is None
+        if follows and self.mechanism in CORRELATED:
+            raise ValueError(
+                f"mechanism(={self.mechanism!r}) needs adaptive_clip.versions: correlated noise is "
+                "scaled to one clip, which is estimated first and then stays"
+            )
         if self.epsilon is not None and not (1e-3 <= self.epsilon <= 1e6 or isinf(self.epsilon)):
             raise ValueError(
                 f"epsilon(={self.epsilon}) must be between 0.001 and 1e6, where calibration and "

@@ -168,7 +168,7 @@ def open_learner(
                 tell(f"pre-training: pass {nth} of {plan.epochs}")
                 first = parameters
         snapshots.write(0, first)
-        noise = {} if made.at_server is None else made.at_server.start(workshop.wire.parameters)
+        noise = {} if made.at_server is None else made.at_server.start()
         state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
         state = LearnerState.of(checkpoint.learner, checkpoint.arrays)

@@ -219,6 +219,16 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class Answered(Protocol):
+    """A codec whose senders are sent something before they can encode, such as others' keys."""
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes that each sender receives."""
+        ...
+
+
 class Mechanism(Protocol):
     """What makes an update private before it is encoded."""
 
@@ -254,6 +264,15 @@ class Bound(Protocol):
         Raises:
             ValueError: It cannot be what an honest phone sent, and counts for nothing.
         """
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A mechanism of which phones add shares to a sum, instead of their updates."""
+
+    def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
+        """What a phone adds to the sum that makes `version`; keyed by its own count of payloads."""
         ...
 
 
@@ -308,7 +327,7 @@ class ServerMechanism(Protocol):
         """Whether the bound of a version depends on the version before."""
         ...
 
-    def start(self, parameters: int) -> MechanismState:
+    def start(self) -> MechanismState:
         """What it remembers before the first version."""
         ...
 

@@ -11,6 +11,7 @@ from gboard_sim.claims import at_server, claim_of, on_phones
 from gboard_sim.communication import codecs, compatibility, downlink, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
+from gboard_sim.distributed_claims import beside_bytes
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.experiment_fleet import Fleet, Protocol, Weekday
@@ -30,16 +31,14 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.learning.model.spec import ModelSpec, load_spec
-from gboard_sim.learning.model.trained_parts import TrainedParts, adapted_shapes
+from gboard_sim.learning.model.spec import ModelSpec
+from gboard_sim.learning.model.trained_parts import TrainedParts
 from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
+from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
-
-MINIMUM_SHARE = 0.8
-"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class World:
         terms: On which phones take part.
         spec: The model's sizes.
         parts: What phones train of it.
+        parameters: Numbers in an update.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         downlink: How a version becomes bytes; None where phones download whole models.
@@ -73,6 +73,7 @@ class World:
     terms: Terms
     spec: ModelSpec
     parts: TrainedParts
+    parameters: int
     schedule: Schedule
     codec: Codec
     downlink: Codec | None
@@ -124,17 +125,18 @@ def build(experiment: Experiment) -> World:
             'fleet.phones = "all" is not allowed without a corpus, whose users it would count; '
             "hint: give a number"
         )
-    claim = claim_of(experiment)
-    spec = _spec(experiment)
+    parameters = parameters_of(experiment)
+    claim = claim_of(experiment, parameters)
     population = populate(mix, phones, experiment.run.seed)
     return World(
         experiment=experiment,
         population=population,
         windows=_windows(experiment.fleet, population, experiment.run.seed),
-        rules=_rules(experiment.protocol),
+        rules=_rules(experiment.protocol, phones),
         terms=_terms(experiment),
-        spec=spec,
-        parts=_parts(experiment, spec),
+        spec=spec_of(experiment),
+        parts=parts_of(experiment),
+        parameters=parameters,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         downlink=_downlink(experiment),
@@ -143,13 +145,39 @@ def build(experiment: Experiment) -> World:
         central=_optimizer("central", central.optimizer, central.options),
         central_rate=_rate(central.learning_rate, central.decay).at,
         claim=claim,
-        mechanism=on_phones(experiment, claim),
-        at_server=at_server(experiment, claim),
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
     )
 
 
-def _rules(protocol: Protocol) -> RoundRules | BufferRules:
+def sized(made: World, tokens: int) -> World:
+    """The same world once the text has shown how many token ids the model has.
+
+    Until then the vocabulary that was asked for stands for it.
+    """
+    experiment = made.experiment
+    parameters = parameters_of(experiment, tokens)
+    claim = claim_of(experiment, parameters)
+    return replace(
+        made,
+        parameters=parameters,
+        claim=claim,
+        mechanism=on_phones(experiment, claim, parameters),
+        at_server=at_server(experiment, claim, parameters),
+    )
+
+
+def _rules(protocol: Protocol, phones: int) -> RoundRules | BufferRules:
     """What the server wants of a round, or of its buffer."""
+    if protocol.kind == "poisson":
+        return RoundRules(
+            goal=protocol.goal,
+            over_selection=1.0,
+            deadline_s=protocol.deadline_s,
+            selection_timeout_s=protocol.selection_timeout_s,
+            interval_s=protocol.interval_s,
+            sampled=protocol.goal / phones,
+        )
     if protocol.kind == "buffered":
         assert protocol.concurrency is not None
         return BufferRules(
@@ -162,7 +190,7 @@ def _rules(protocol: Protocol) -> RoundRules | BufferRules:
         goal=protocol.goal,
         over_selection=protocol.over_selection,
         deadline_s=protocol.deadline_s,
-        minimum=protocol.minimum or max(1, round(MINIMUM_SHARE * protocol.goal)),
+        minimum=protocol.fewest,
         selection_timeout_s=protocol.selection_timeout_s,
         interval_s=protocol.interval_s,
     )
@@ -211,29 +239,6 @@ def _known(key: str, name: str, names: Any) -> None:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
 
 
-def _spec(experiment: Experiment) -> ModelSpec:
-    """The model's sizes, with what the experiment changes of them."""
-    spec = load_spec(experiment.model.name)
-    changes = experiment.model.model_dump(exclude={"name"}, exclude_none=True)
-    if "embedding" in changes and spec.tied:
-        width = "output_dense" if spec.output_dense else "projection"
-        changes[width] = changes["embedding"]
-    return replace(spec, **changes)
-
-
-def _parts(experiment: Experiment, spec: ModelSpec) -> TrainedParts:
-    """What phones train of the model."""
-    training = experiment.training
-    rank = None if training.adapters is None else training.adapters.rank
-    least = min(min(shape) for shape in adapted_shapes(spec).values())
-    if rank is not None and rank >= least:
-        raise ExperimentError(
-            f"training.adapters.rank = {rank} must be below {least}, the width of the narrowest "
-            f"matrix of model {spec.name!r}: adapters of that rank send no less than the matrices"
-        )
-    return TrainedParts(training.word_rows, rank, experiment.run.seed)
-
-
 def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
     """When phones upload and how much they train."""
     training = experiment.training
@@ -271,6 +276,9 @@ def _codec(experiment: Experiment) -> Codec:
             "errors average out over phones; allowed: one_bit, top_k, and drive with "
             "codec.scale = 'least_error'"
         )
+    if isinstance(made, codecs.Modular):
+        up, down = beside_bytes(experiment)
+        return replace(made, beside_bytes=up, answer_bytes=down)
     return made
 
 

@@ -50,12 +50,18 @@ def kill_at_2(step):
         raise KilledError
 
 
-CASES = [("central_gaussian", {"adaptive_clip": {"bit_noise": 2.0}})]
+CASES = [
+    ("central_gaussian", {"adaptive_clip": {"bit_noise": 2.0}}),
+    ("tree", {}),
+    ("banded", {"bands": 2}),
+    ("blt", {"adaptive_clip": {"bit_noise": 2.0, "versions": 1}}),
+]
 
 
 @pytest.mark.parametrize(("mechanism", "keys"), CASES, ids=[case[0] for case in CASES])
 def test_a_run_keeps_its_claim_and_its_bits_over_workers_and_when_killed(tmp_path, mechanism, keys):
-    experiment = load(mechanism, **keys)
+    separate = f"protocol.separation_versions={2 if mechanism == 'banded' else 1}"
+    experiment = load(mechanism, separate, **keys)
     one = gboard_sim.run(experiment, out=tmp_path / "one")
     said = ledger(tmp_path / "one")
     assert said["broken"] is None
@@ -67,7 +73,7 @@ def test_a_run_keeps_its_claim_and_its_bits_over_workers_and_when_killed(tmp_pat
     assert again["epsilon_policy"] == one.summary["epsilon_policy"]
     assert again["epsilon_realised"] == one.summary["epsilon_realised"]
 
-    several = load(mechanism, "run.workers=2", "run.lookahead=0", **keys)
+    several = load(mechanism, separate, "run.workers=2", "run.lookahead=0", **keys)
     two = gboard_sim.run(several, out=tmp_path / "two")
     assert bits(two.directory.path) == bits(one.directory.path)
 
@@ -173,3 +179,38 @@ def test_staleness_only_ever_lowers_an_upload_of_a_buffer(tmp_path):
     assert max(run.table("cohorts")["weight"].to_pylist()) <= 1.0
     assert ledger(tmp_path / "run")["broken"] is None
     assert ledger(tmp_path / "run")["seen"]["separation"] >= 2
+
+
+COINS = "protocol={ kind = 'poisson', goal = 2, deadline_s = 300, selection_timeout_s = 900 }"
+
+
+def test_secret_coins_amplify_and_a_version_of_nobody_is_noise(tmp_path):
+    run = gboard_sim.run(load("central_gaussian", COINS), out=tmp_path / "run")
+    plain = accounting.of_plan(load(), None)["epsilon_policy"]
+    assert 0.0 < run.summary["epsilon_policy"] < plain
+    assert ledger(tmp_path / "run")["broken"] is None
+    assert (
+        "whom the coins draw stays secret with the server" in ledger(tmp_path / "run")["sentence"]
+    )
+    assert 0 in run.table("versions")["uploads"].to_pylist()
+    assert run.summary["versions"] == 3
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "more", "keys", "words"),
+    [
+        ("blt", [COINS], {}, "amplifies independent noise alone"),
+        ("central_gaussian", [COINS, "network.server_up_mbit_per_s=9.0"], {}, "delay others"),
+        ("central_gaussian", [], {"accountant": "rdp"}, "accountant(='rdp') does nothing"),
+        ("blt", [], {"adaptive_clip": {"bit_noise": 3.0}}, "needs adaptive_clip.versions"),
+        (
+            "tree", [], {"adaptive_clip": {"bit_noise": 3.0, "versions": 3}},
+            "adaptive_clip.versions(=3) must be below run.versions(=3)",
+        ),
+        ("banded", [], {"bands": 2}, "bands(=2) must be at most the enforced separation"),
+    ],
+)  # fmt: skip
+def test_what_the_protocol_cannot_honour_is_refused(tmp_path, mechanism, more, keys, words):
+    with pytest.raises(GboardSimError) as refused:
+        gboard_sim.run(load(mechanism, *more, **keys), out=tmp_path / "run")
+    assert words in str(refused.value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import isnan, nan
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
-from gboard_sim.protocols import MechanismState, ServerMechanism, Summed
+from gboard_sim.protocols import MechanismState, ServerMechanism, Sharing, Summed
 from gboard_sim.records import Cohort, PrivacyEvent, Vector
 
 CHUNK = 5
@@ -175,6 +175,9 @@ class Averaging:
         if self._residuals is not None:
             taken = {name: self._residuals.read(name) for name in _taken(job)}
             job = replace(job, residuals=taken)
+        if isinstance(self._mechanism, Sharing):
+            version = self.cohort.makes_version
+            job = replace(job, sharing=self._mechanism, makes_version=version)
         return number, job
 
     def add(self, number: int, result: Result) -> None:
@@ -215,8 +218,8 @@ class Averaging:
 
     @property
     def loss(self) -> float:
-        """Mean training loss per token."""
-        return self._loss / max(self.tokens, 1)
+        """Mean training loss per token; NaN where nobody trained."""
+        return self._loss / max(self.tokens, 1) if self.cohort.uploads else nan
 
     @property
     def utility(self) -> Mapping[int, float]:

@@ -20,10 +20,6 @@ class Independent:
     name: ClassVar[str] = "central_gaussian"
     words: ClassVar[str] = "independent Gaussian noise"
 
-    def start(self, parameters: int) -> MechanismState:
-        """Nothing."""
-        return {}
-
     def draw(
         self, state: MechanismState, step: int, normals: Normals
     ) -> tuple[MechanismState, Floats]:

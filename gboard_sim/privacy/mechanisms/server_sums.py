@@ -71,10 +71,9 @@ class ServerSums:
         """Whether the clip follows."""
         return self.adaptive is not None
 
-    def start(self, parameters: int) -> MechanismState:
-        """The first clip, and what the noise remembers."""
-        noise = {_NOISE + name: array for name, array in self.noise.start(parameters).items()}
-        return noise | ({_CLIP: np.array([self.clip])} if self.adapts else {})
+    def start(self) -> MechanismState:
+        """The first clip, where it adapts."""
+        return {_CLIP: np.array([self.clip])} if self.adapts else {}
 
     def bound(self, state: MechanismState) -> ClipBound:
         """The clip of the version that follows a state."""

@@ -32,16 +32,12 @@ class SumNoise(Protocol):
         """What it is, for the claim's sentence."""
         ...
 
-    def start(self, parameters: int) -> MechanismState:
-        """What it remembers before the first step."""
-        ...
-
     def draw(
         self, state: MechanismState, step: int, normals: Normals
     ) -> tuple[MechanismState, Floats]:
         """What to remember, and row `step` of B^-1 Z, counted from 0. Shape [P].
 
-        The noise is the caller's to change; `state` is not changed.
+        The noise is the caller's to change; `state` is not changed, and empty before step 0.
         """
         ...
 

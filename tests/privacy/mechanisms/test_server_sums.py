@@ -22,7 +22,7 @@ def summed(version: int, value: float = 0.0, **changed) -> Summed:
 
 @pytest.mark.parametrize("sums", [SUMS, ADAPTIVE, replace(SUMS, noise_share=0.1)])
 def test_every_release_has_the_noise_that_its_event_states(sums):
-    state = sums.start(SIZE)
+    state = sums.start()
     for version in range(1, 9):
         clip = sums.bound(state).clip
         released = sums.release(state, summed(version))
@@ -36,7 +36,7 @@ def test_every_release_has_the_noise_that_its_event_states(sums):
 
 
 def test_the_noise_belongs_to_the_clip_that_clipped_not_to_the_next_one():
-    state = ADAPTIVE.start(SIZE)
+    state = ADAPTIVE.start()
     released = ADAPTIVE.release(state, summed(1, within=0))
     assert ADAPTIVE.bound(released.state).clip > 1.05 * released.event.clip == 1.05 * 0.4
     assert released.mean.std() == pytest.approx(
@@ -63,7 +63,7 @@ def test_versions_have_independent_noise_and_the_same_version_the_same():
 
 
 def test_the_noise_of_the_bits_has_its_own_deviation():
-    state = ADAPTIVE.start(1)
+    state = ADAPTIVE.start()
     logs = []
     for version in range(1, 8001):
         one = Summed(version, np.zeros(1), uploads=20, within=10)
@@ -75,7 +75,7 @@ def test_the_noise_of_the_bits_has_its_own_deviation():
 def test_a_clip_that_has_settled_leaves_all_noise_to_the_update():
     rule = replace(ADAPTIVE.adaptive, versions=1)
     sums = replace(ADAPTIVE, adaptive=rule)
-    first = sums.release(sums.start(SIZE), summed(1, within=0))
+    first = sums.release(sums.start(), summed(1, within=0))
     second = sums.release(first.state, summed(2, within=0))
     assert second.event.clip == sums.bound(second.state).clip > first.event.clip
     assert second.event.deviation == pytest.approx(1.5 * second.event.clip)
