@@ -163,13 +163,11 @@ class Keyboard:
             word: The word, which takes the place of the letters that were being typed.
         """
         typed = self._split(text)[1]
-        end = len(text)
-        if typed:
-            while tokens(text[end:]) != [typed]:
-                end -= 1
-        elif text and tokens(text[-1]):
-            return f"{text} {word} "
-        return f"{text[:end]}{word} "
+        for start in range(len(text) - 1, -1, -1) if typed else ():
+            if tokens(text[start:]) == [typed]:
+                return f"{text[:start]}{word} "
+        space = " " if text and tokens(text[-1]) else ""
+        return f"{text}{space}{word} "
 
     def ranked(self, before: Sequence[str], typed: str = "", k: int = 3) -> list[tuple[str, float]]:
         """The most probable words and their natural log-probabilities, the best first.
@@ -261,7 +259,7 @@ class Keyboard:
         return [(self._words[place], -cost - begins) for cost, place in sorted(found)[:k]]
 
     def _grown(self, typed: str) -> dict[Spelling, tuple[int | None, list[int]]]:
-        """The tree of the words that begin so: at each node its word, if any, and what may follow."""
+        """The tree of the words that begin so: each node's word, if any, and what may follow it."""
         ends: dict[Spelling, int] = {}
         below: dict[Spelling, dict[int, None]] = {}
         for place in self._beginning_with(typed).tolist():
