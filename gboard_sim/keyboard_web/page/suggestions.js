@@ -25,8 +25,8 @@ export class Suggestions {
 
   /**
    * @param {string} text The message so far.
-   * @returns {Promise<{words: string[], letters: string}>} At most three words, best first: the next
-   *   one, or those that begin with the letters typed so far.
+   * @returns {Promise<{words: string[], letters: string}>} At most three words, best first: the
+   *   next one, or those that begin with the letters typed so far.
    */
   async after(text) {
     const { words, letters } = this.split(text);
