@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import isnan, nan
 from typing import Protocol
 
 import numpy as np
@@ -218,8 +218,8 @@ class Averaging:
 
     @property
     def loss(self) -> float:
-        """Mean training loss per token."""
-        return self._loss / max(self.tokens, 1)
+        """Mean training loss per token; NaN where nobody trained."""
+        return self._loss / max(self.tokens, 1) if self.cohort.uploads else nan
 
     @property
     def utility(self) -> Mapping[int, float]:
