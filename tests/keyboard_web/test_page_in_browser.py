@@ -249,6 +249,28 @@ def test_typing_accepting_and_learning_on_the_drawn_page(page, reference):
     page.wait("document.querySelector('.learned').textContent.includes('installed')")
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (1280, 800)])
+def test_the_whole_keyboard_is_on_the_screen_and_wide_enough_for_thumbs(page, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    page("Emulation.setDeviceMetricsOverride", size)
+    boxes = page.run(
+        "[...document.querySelectorAll('.keys button, .strip button, .composer')].map((each) => {"
+        "const { left, top, right, bottom } = each.getBoundingClientRect();"
+        "return [left, top, right, bottom]; })"
+    )
+    sideways = page.run("document.documentElement.scrollWidth - innerWidth")
+    page("Emulation.clearDeviceMetricsOverride")
+    left, top, right, bottom = np.array(boxes).T
+    assert len(boxes) == 10 + 9 + 9 + 5 + 3 + 1
+    assert left.min() >= 0
+    assert right.max() <= width
+    assert top.min() >= 0
+    assert bottom.max() <= height
+    assert (right - left).min() >= 24  # px: the least target size of WCAG 2.2, 2.5.8
+    assert (bottom - top).min() >= 24
+    assert sideways == 0
+
+
 def test_steps_that_diverge_are_said_to_and_forgotten(page, reference):
     for key in ("a", " ", "b", "Enter"):
         page.press(key, key if key != "Enter" else "")
