@@ -8,6 +8,7 @@ from gboard_sim import experiment_file
 from gboard_sim.claims import at_server, claim_of, seen_by
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
+from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.ledger import Ledger, read_event
 from gboard_sim.runlog import RunDirectory
@@ -24,7 +25,7 @@ def of_run(path: Path) -> dict[str, Any]:
     """
     directory = RunDirectory.open(path)
     experiment = experiment_file.load(directory / "experiment.toml")
-    claim = _claim(experiment)
+    claim = _claim(experiment, directory.read_json("summary.json")["model_parameters"])
     events = directory.read_json("ledger.json")["events"]
     alone = directory.read_json("provenance.json").get("kind") == "fleet"
     entered = None if alone else tuple(read_event(row) for row in events)
@@ -52,7 +53,7 @@ def of_plan(experiment: Experiment, target: float | None) -> dict[str, Any]:
     if target is not None:
         experiment = _with_epsilon(experiment, target)
     claim = _claim(experiment)
-    at_server(experiment, claim)  # refuses noise that no server can add
+    at_server(experiment, claim, parameters_of(experiment))  # refuses noise that no server can add
     return {
         "epsilon_policy": claim.epsilon_policy,
         **_facts(claim),
@@ -68,8 +69,8 @@ def _with_epsilon(experiment: Experiment, target: float) -> Experiment:
     return experiment.model_copy(update={"privacy": privacy})
 
 
-def _claim(experiment: Experiment) -> Claim:
-    claim = claim_of(experiment)
+def _claim(experiment: Experiment, parameters: int | None = None) -> Claim:
+    claim = claim_of(experiment, parameters)
     if claim is None:
         raise ExperimentError(
             "privacy.mechanism = 'none': nothing is claimed, so there is no epsilon; hint: "

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
+from gboard_sim import distributed_claims, local_claims
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
-from gboard_sim.experiment_privacy import AT_SERVER
+from gboard_sim.experiment_privacy import AT_SERVER, IN_SUMS
+from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.central_claim import central_claim
 from gboard_sim.privacy.claim import Claim
-from gboard_sim.privacy.local_claim import local_gaussian_claim
-from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
+from gboard_sim.privacy.mechanisms import NoMechanism
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.banded import Banded
 from gboard_sim.privacy.mechanisms.blocks import Blocks
@@ -32,8 +33,12 @@ LENGTHENS = {"fp32": 1e-6, "fp16": 1e-3}
 """By which share at most a codec lengthens an update, where that is known: rounding, doubled."""
 
 
-def claim_of(experiment: Experiment) -> Claim | None:
+def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | None:
     """The privacy claim, None for the mechanism `none`.
+
+    Args:
+        experiment: What is asked.
+        parameters: Numbers in an update; None takes the vocabulary asked for.
 
     Raises:
         ExperimentError: The claim cannot be made with these bounds.
@@ -58,32 +63,30 @@ def claim_of(experiment: Experiment) -> Claim | None:
             )
         except ValueError as error:
             raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
-    assert privacy.epsilon is not None
-    assert privacy.max_uploads is not None
-    return local_gaussian_claim(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        clip=privacy.clip,
-        max_uploads=privacy.max_uploads,
-    )
+    size = parameters or parameters_of(experiment)
+    if privacy.mechanism in IN_SUMS:
+        return distributed_claims.claim_of(experiment, size)
+    return local_claims.claim_of(experiment, size)
 
 
-def on_phones(experiment: Experiment, claim: Claim | None) -> Mechanism:
-    """What makes an update private on the phone; what a trusted server does comes after."""
-    privacy = experiment.privacy
-    if claim is None or privacy.mechanism in AT_SERVER:
+def on_phones(experiment: Experiment, claim: Claim | None, parameters: int) -> Mechanism:
+    """What makes an update private on the phone; what sums are made private by comes after."""
+    if claim is None or experiment.privacy.mechanism in (*AT_SERVER, *IN_SUMS):
         return NoMechanism()
-    assert privacy.clip is not None
-    return LocalGaussian(privacy.clip, claim.noise_multiplier, privacy.seed)
+    return local_claims.mechanism_of(experiment, claim, parameters)
 
 
-def at_server(experiment: Experiment, claim: Claim | None) -> ServerMechanism | None:
-    """What makes sums private at the server; None where it is not trusted or nothing is claimed.
+def at_server(
+    experiment: Experiment, claim: Claim | None, parameters: int
+) -> ServerMechanism | None:
+    """What makes sums private; None where each update is, or nothing is claimed.
 
     Raises:
         ExperimentError: The noise is none that such a server can add.
     """
     privacy = experiment.privacy
+    if claim is not None and privacy.mechanism in IN_SUMS:
+        return distributed_claims.mechanism_of(experiment, parameters)
     if claim is None or privacy.mechanism not in AT_SERVER:
         return None
     assert privacy.clip is not None

@@ -1,5 +1,6 @@
 """The tables of an experiment that are about phones and the server's protocol with them."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -62,6 +63,10 @@ class Fleet(Table):
                 f"first_weekday(={self.first_weekday!r}) does nothing with trace(={self.trace!r})"
             )
         return self
+
+
+MINIMUM_SHARE = 0.8
+"""Of the goal, where `protocol.minimum` is not set: FLASH's `update_frac`."""
 
 
 class Protocol(Table):
@@ -129,6 +134,16 @@ class Protocol(Table):
     separation_h: Finite = 0.0
     max_participations: Count | None = None
     min_examples: Count = 1
+
+    @property
+    def selected(self) -> int:
+        """Phones that a full selection holds."""
+        return ceil(round(self.goal * self.over_selection, 9))
+
+    @property
+    def fewest(self) -> int:
+        """Fewest uploads of which a round makes a version."""
+        return self.minimum or max(1, round(MINIMUM_SHARE * self.goal))
 
     @model_validator(mode="after")
     def _ordered(self) -> "Protocol":

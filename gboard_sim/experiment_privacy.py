@@ -9,16 +9,25 @@ from gboard_sim.experiment_values import Count, Positive, Share, Table
 
 Clip = Annotated[float, Field(ge=1e-12, le=1e12)]
 
+PURE = ("local_laplace", "priv_unit")
+"""Mechanisms whose epsilon needs no delta."""
+
 CORRELATED = ("tree", "banded", "blt")
 """Noise of DP-FTRL, that of one version correlated with that of those before."""
 
 AT_SERVER = ("central_gaussian", *CORRELATED)
 """Mechanisms of which a trusted server carries out a part."""
 
+IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
+"""Mechanisms whose noise phones add in shares."""
+
 NEEDS: dict[str, tuple[str, ...]] = {
     "none": (),
     "local_gaussian": ("epsilon", "clip", "max_uploads"),
+    "local_laplace": ("epsilon", "clip", "max_uploads"),
+    "priv_unit": ("epsilon", "clip", "max_uploads"),
     **dict.fromkeys(AT_SERVER, ("clip",)),
+    **dict.fromkeys(IN_SUMS, ("epsilon", "clip")),
 }
 """Keys that a mechanism cannot do without."""
 
@@ -27,6 +36,8 @@ _OF_SUMS = ("epsilon", "noise_multiplier", "denominator", "noise_cohort", "adapt
 TAKES: dict[str, tuple[str, ...]] = {
     **{name: ("delta", "seed", *keys) for name, keys in NEEDS.items()},
     **dict.fromkeys(AT_SERVER, ("delta", "seed", "clip", *_OF_SUMS)),
+    **dict.fromkeys(IN_SUMS, ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders")),
+    **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
 }
 for _name, _keys in {
     "central_gaussian": ("accountant",),
@@ -67,9 +78,15 @@ class Privacy(Table):
             `noise_multiplier` it is a budget: the run stops when it is spent.
         noise_multiplier: Standard deviation of a server's noise over the clip; None takes the least
             for `epsilon`.
-        delta: The probability with which the bound may fail.
-        clip: L2 norm to which every update is clipped, the first one where it adapts.
+        delta: The probability with which the bound may fail; 0 only for pure mechanisms
+            (`local_laplace`, `priv_unit`).
+        clip: L2 norm to which every update is clipped, the first one where it adapts; with
+            `local_laplace` the L1 norm.
         max_uploads: Most payloads that a phone sends in the whole run; enforced.
+        shuffled: Whether a trusted shuffler mixes a round's payloads before the server sees them
+            (pure mechanisms).
+        colluders: Phones of a round that may tell the server their shares of the noise
+            (distributed mechanisms).
         denominator: What a server divides its sums by; None is `protocol.goal`.
         noise_cohort: Uploads in the cohorts of a larger fleet whose noise is simulated: the noise
             of a mean is that of as many. This fleet then has no epsilon.
@@ -88,9 +105,11 @@ class Privacy(Table):
     mechanism: str = "none"
     epsilon: Annotated[float, Field(gt=0.0)] | None = None
     noise_multiplier: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
-    delta: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-6
+    delta: Annotated[float, Field(ge=0.0, le=0.1)] = 1e-6
     clip: Clip | None = None
     max_uploads: Count | None = None
+    shuffled: bool = False
+    colluders: Annotated[int, Field(ge=0, le=10**9)] = 0
     denominator: Positive | None = None
     noise_cohort: Count | None = None
     adaptive_clip: AdaptiveClip | None = None
@@ -117,6 +136,11 @@ class Privacy(Table):
                     f"{key}(={value}) does nothing "
                     f"{without if self.mechanism == 'none' else with_it}"
                 )
+        if self.delta == 0.0 and self.mechanism not in PURE:
+            raise ValueError(
+                f"delta(={self.delta}) must be above 0 with mechanism(={self.mechanism!r}); hint: "
+                f"{', '.join(PURE)} needs none"
+            )
         follows = self.adaptive_clip is not None and self.adaptive_clip.versions is None
         if follows and self.mechanism in CORRELATED:
             raise ValueError(

@@ -59,12 +59,39 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
-_PRIVATE = ("local_gaussian", "central_gaussian", "tree", "banded", "blt")
+_TRIGGERED = ("norm_triggered", "lazy", "cmfl")
+"""Schedules that look at an update before it is sent."""
+
+_PRIVATE = (
+    "local_gaussian",
+    "local_laplace",
+    "priv_unit",
+    "central_gaussian",
+    "tree",
+    "banded",
+    "blt",
+)
 """Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
+
+_IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
+"""Mechanisms whose noise is shared out among the phones, so that only sums may be seen."""
+
+_UNCOVERED = (
+    "weights by examples or tokens need each phone's count, which would leave the phone without "
+    "noise; set server.weights to uniform"
+)
+_FOLLOWS_LOSS = (
+    "adacomm follows the phones' training loss, which would leave them without noise; set "
+    "schedule.name to one that follows from the version"
+)
+_FOLLOWS_NORM = (
+    "whether a phone sends follows from its text, so that its silence would leave it without "
+    "noise; set schedule.name to one that follows from the version"
+)
 
 ENTRIES = (
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
@@ -77,25 +104,77 @@ ENTRIES = (
         codecs=_CODECS,
         mechanisms=_PRIVATE,
         weights=("uniform",),
-        reason="weights by examples or tokens need each phone's count, which would leave the phone "
-        "without noise; set server.weights to uniform",
+        reason=_UNCOVERED,
     ),
     Entry(
         schedules=("adacomm",),
         codecs=_CODECS,
         mechanisms=_PRIVATE,
         weights=(),
-        reason="adacomm follows the phones' training loss, which would leave them without noise; "
-        "set schedule.name to one that follows from the version",
+        reason=_FOLLOWS_LOSS,
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=_CODECS,
         mechanisms=_PRIVATE,
         weights=(),
-        reason="whether a phone sends follows from its text, so that its silence would leave it "
-        "without noise; set schedule.name to one that follows from the version",
+        reason=_FOLLOWS_NORM,
     ),
+    # Sums modulo 2^bits are sums of updates only where every payload is whole numbers on one scale.
+    Entry(
+        schedules=_PUBLIC,
+        codecs=("modular",),
+        mechanisms=_IN_SUMS,
+        weights=("uniform",),
+        reason=_UNCOVERED,
+    ),
+    Entry(
+        schedules=("adacomm",),
+        codecs=("modular",),
+        mechanisms=_IN_SUMS,
+        weights=(),
+        reason=_FOLLOWS_LOSS,
+    ),
+    Entry(
+        schedules=_TRIGGERED,
+        codecs=("modular",),
+        mechanisms=_IN_SUMS,
+        weights=(),
+        reason=_FOLLOWS_NORM,
+    ),
+    Entry(
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
+        codecs=_CODECS,
+        mechanisms=_IN_SUMS,
+        weights=(),
+        reason="masks cancel in sums of whole numbers modulo 2^bits, which this codec does not "
+        "send; set codec.name to modular",
+    ),
+    Entry(
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
+        codecs=("modular",),
+        mechanisms=("none", *_PRIVATE),
+        weights=(),
+        reason="modular sends whole numbers modulo 2^bits, into which only distributed mechanisms "
+        "scale and round an update; set codec.name to k_level for numbers of few bits",
+    ),
+)
+
+
+ERROR_FEEDBACK = ("none",)
+"""Mechanisms with which phones may keep what a codec left out of their payloads."""
+
+ERROR_FEEDBACK_REASON = (
+    "a residual carries what earlier text left out of a payload into a later one, outside the clip "
+    "that the claim counts on; set codec.error_feedback to false"
+)
+
+TYPED_ROWS = ("none",)
+"""Mechanisms with which phones may send the rows of words that they typed, and no others."""
+
+TYPED_ROWS_REASON = (
+    "which rows a phone sends tells which words it typed, and so does their number, without noise; "
+    "set training.word_rows to all or frozen"
 )
 
 
@@ -110,7 +189,15 @@ def table() -> tuple[Cell, ...]:
     )
 
 
-def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
+def check(
+    schedule: str,
+    codec: str,
+    mechanism: str,
+    *,
+    weights: str,
+    error_feedback: bool = False,
+    word_rows: str = "all",
+) -> None:
     """Lets a combination pass that composes.
 
     Args:
@@ -118,6 +205,8 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
         codec: Name of the codec.
         mechanism: Name of the mechanism.
         weights: What an upload counts for: `examples`, `tokens` or `uniform`.
+        error_feedback: Whether phones keep what the codec left out.
+        word_rows: The rows of words that phones send: `all`, `typed` or `frozen` for none.
 
     Raises:
         IncompatibleError: It does not compose; the message gives the reason.
@@ -130,6 +219,14 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
                     f"{asked} and weights {weights!r} cannot compose: {cell.reason}"
                     if cell.reason
                     else f"weights {weights!r}: must be one of {', '.join(cell.weights)}"
+                )
+            if error_feedback and mechanism not in ERROR_FEEDBACK:
+                raise IncompatibleError(
+                    f"{asked} and error feedback cannot compose: {ERROR_FEEDBACK_REASON}"
+                )
+            if word_rows == "typed" and mechanism not in TYPED_ROWS:
+                raise IncompatibleError(
+                    f"{asked} and word_rows 'typed' cannot compose: {TYPED_ROWS_REASON}"
                 )
             return
     raise IncompatibleError(

@@ -1,4 +1,4 @@
-"""The L2 clip: what bounds how much one phone can say."""
+"""The clips: what bounds how much one phone can say, in L2 or in L1."""
 
 import math
 
@@ -30,6 +30,20 @@ def clip_l2(update: Vector, clip: float) -> Vector:
         ValueError: The update holds NaN or infinity.
     """
     norm = norm_of(update)
+    if norm <= clip:
+        return update
+    return (update * np.float32(clip / norm * _SLACK)).astype(np.float32, copy=False)
+
+
+def clip_l1(update: Vector, clip: float) -> Vector:
+    """The update scaled to an L1 norm of at most `clip`, or itself where its norm is below that.
+
+    Raises:
+        ValueError: The update holds NaN or infinity.
+    """
+    norm = float(np.sum(np.abs(update), dtype=np.float64))
+    if not math.isfinite(norm):
+        raise ValueError("update holds NaN or infinity; every number must be finite")
     if norm <= clip:
         return update
     return (update * np.float32(clip / norm * _SLACK)).astype(np.float32, copy=False)

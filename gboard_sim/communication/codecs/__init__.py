@@ -9,21 +9,32 @@ from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.communication.codecs.k_level import KLevel
 from gboard_sim.communication.codecs.lossless import Zstd
+from gboard_sim.communication.codecs.modular import Modular as Modular
 from gboard_sim.communication.codecs.one_bit import OneBit
 from gboard_sim.communication.codecs.random_mask import RandomMask
 from gboard_sim.communication.codecs.top_k import TopK
+from gboard_sim.protocols import Codec
 
-AnyCodec = Fp32 | Fp16 | KLevel | Drive | OneBit | TopK | RandomMask
+AnyCodec = Fp32 | Fp16 | KLevel | Drive | OneBit | TopK | RandomMask | Modular
 
 CODECS: dict[str, type[AnyCodec]] = {
-    kind.name: kind for kind in (Fp32, Fp16, KLevel, Drive, OneBit, TopK, RandomMask)
+    kind.name: kind for kind in (Fp32, Fp16, KLevel, Drive, OneBit, TopK, RandomMask, Modular)
 }
 """Every codec by its name in experiment files."""
+
+_NOT_ASKED = ("seed", "beside_bytes", "answer_bytes")
+"""What a codec is told by the rest of the experiment."""
 
 
 def options(name: str) -> tuple[str, ...]:
     """The keys of `[codec]` that the codec `name` understands, beside `name`."""
-    return tuple(field.name for field in fields(CODECS[name]) if field.name != "seed")
+    return tuple(field.name for field in fields(CODECS[name]) if field.name not in _NOT_ASKED)
+
+
+def is_biased(codec: Codec) -> bool:
+    """Whether what a codec leaves out is missing in the mean too, so that a residual helps."""
+    least = isinstance(codec, Drive) and codec.scale == "least_error"
+    return least or isinstance(codec, OneBit | TopK)
 
 
 def build(

@@ -5,16 +5,25 @@ Worker processes import this, so nothing here imports the accountant's libraries
 
 from gboard_sim.privacy.mechanisms.banded import Banded
 from gboard_sim.privacy.mechanisms.blt import Blt
+from gboard_sim.privacy.mechanisms.distributed import (
+    DistributedDiscreteGaussian as DistributedDiscreteGaussian,
+)
+from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam as DistributedSkellam
 from gboard_sim.privacy.mechanisms.independent import Independent
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian as LocalGaussian
+from gboard_sim.privacy.mechanisms.local_laplace import LocalLaplace as LocalLaplace
 from gboard_sim.privacy.mechanisms.none import NoMechanism as NoMechanism
+from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit as PrivUnit
 from gboard_sim.privacy.mechanisms.tree import Tree
 
-ON_PHONES = (NoMechanism, LocalGaussian)
+ON_PHONES = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit)
 """What runs on a phone."""
 
 AT_SERVER = (Independent, Tree, Banded, Blt)
 """Noise that a trusted server adds to sums."""
 
-MECHANISMS: dict[str, type] = {kind.name: kind for kind in (*ON_PHONES, *AT_SERVER)}
+IN_SUMS = (DistributedSkellam, DistributedDiscreteGaussian)
+"""Shares of noise that phones add, and that secure aggregation adds up."""
+
+MECHANISMS: dict[str, type] = {kind.name: kind for kind in (*ON_PHONES, *AT_SERVER, *IN_SUMS)}
 """Every mechanism by its name in experiment files."""

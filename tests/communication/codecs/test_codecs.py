@@ -22,6 +22,8 @@ MADE = {name: kind() for name, kind in CODECS.items()} | {
         ("one_bit", {"block": 4}),
         ("top_k", {"share": 0.5}),
         ("random_mask", {"share": 1.0}),
+        ("modular", {"bits": 1}),
+        ("modular", {"bits": 24}),
     ]
 }
 MADE |= {
@@ -187,6 +189,7 @@ def test_a_receiver_needs_nothing_but_the_payload(name):
         ("one_bit", {}, 345 * 4 + 176_532),
         ("top_k", {"share": 0.01}, 14_122 * 4 + 37_071),  # 14,122 places of 21 bits
         ("random_mask", {"share": 0.1}, 8 + 141_225 * 4),
+        ("modular", {"bits": 18}, 3_177_563),
     ],
 )
 def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
@@ -205,6 +208,8 @@ def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
         ("drive", {"scale": "big"}, r"scale\(='big'\) must be one of unbiased, least_error"),
         ("top_k", {"share": 0.0}, r"share\(=0.0\) must be above 0 and at most 1"),
         ("random_mask", {"share": 1e-5}, r"share\(=1e-05\) must be between 0.0001 and 1"),
+        ("modular", {"bits": 25}, r"bits\(=25\) must be between 1 and 24"),
+        ("modular", {"beside_bytes": 3}, r"no option 'beside_bytes'\(=3\); it has bits"),
         ("gzip", {}, r"codec name\(='gzip'\) must be one of fp32, fp16, k_level"),
     ],
 )

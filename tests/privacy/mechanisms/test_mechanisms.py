@@ -5,17 +5,28 @@ import sys
 import numpy as np
 
 from gboard_sim.privacy.mechanisms import MECHANISMS
+from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
+from gboard_sim.privacy.mechanisms.local_laplace import LocalLaplace
 from gboard_sim.privacy.mechanisms.none import NoMechanism
+from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit
 
 
 def test_the_catalogue_goes_by_name():
-    assert {"none": NoMechanism, "local_gaussian": LocalGaussian}.items() <= MECHANISMS.items()
+    kinds = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit, DistributedSkellam)
+    assert {kind.name: kind for kind in kinds}.items() <= MECHANISMS.items()
     assert all(kind.name == name for name, kind in MECHANISMS.items())
 
 
 def test_every_mechanism_travels_to_a_worker():
-    for mechanism in (NoMechanism(), LocalGaussian(clip=1.0, noise_multiplier=2.0, seed=3)):
+    noisy = {"clip": 1.0, "noise_multiplier": 2.0, "seed": 3}
+    for mechanism in (
+        NoMechanism(),
+        LocalGaussian(**noisy),
+        LocalLaplace(**noisy),
+        PrivUnit(**noisy),
+        DistributedSkellam(**noisy, bits=16, scale=9.0, share_variance=2.0),
+    ):
         assert pickle.loads(pickle.dumps(mechanism)) == mechanism
 
 

@@ -1,0 +1,82 @@
+"""What sums with whole-numbered noise reveal: Renyi bounds, composed over a phone's sums.
+
+Renyi divergences of one sum add up over the sums that a phone takes part in (I. Mironov, "Renyi
+Differential Privacy", CSF 2017), and `dp_accounting` turns the total into epsilon. Sensitivities
+are those of whole numbers: an update replaced by none (zero-out) changes the sum by the phone's
+rounded vector, of an L2 norm of at most D, and an L1 norm of at most min(sqrt(d) D, D^2), since no
+whole number is above its own square.
+"""
+
+import math
+
+import numpy as np
+from dp_accounting.rdp import rdp_privacy_accountant as rdp
+
+from gboard_sim.records import Floats
+
+ORDERS: Floats = np.array([*range(2, 257), *range(272, 1025, 16), *range(1088, 8193, 64)], float)
+"""Whole numbers, for which Skellam's bound is proved."""
+
+
+def epsilon(
+    noise: str,
+    *,
+    variance: float,
+    norm: float,
+    size: int,
+    shares: int,
+    sums: int,
+    delta: float,
+) -> float:
+    """Epsilon of the sums that a phone takes part in; infinity without noise.
+
+    Args:
+        noise: `distributed_skellam` or `distributed_discrete_gaussian`.
+        variance: Of the noise of the honest shares together, in whole numbers squared.
+        norm: Largest L2 norm of a rounded update, in whole numbers.
+        size: Numbers in a vector.
+        shares: Honest shares of which the noise is made.
+        sums: Most sums that a phone takes part in.
+        delta: Probability with which the bound may fail.
+    """
+    if sums == 0:
+        return 0.0
+    if variance == 0.0 or delta == 0.0:
+        return math.inf
+    one = skellam if noise == "distributed_skellam" else discrete_gaussian
+    divergence = one(ORDERS, variance=variance, norm=norm, size=size, shares=shares)
+    return float(rdp.compute_epsilon(ORDERS, sums * divergence, delta)[0])
+
+
+def skellam(orders: Floats, *, variance: float, norm: float, size: int, shares: int = 1) -> Floats:
+    """Renyi divergence of a sum with Skellam noise, by order.
+
+    Agarwal et al. (NeurIPS 2021, theorem 3.2). The sum of Skellam shares is Skellam, so their
+    number does not matter.
+    """
+    ones = norm * min(math.sqrt(size), norm)
+    near = ((2.0 * orders - 1.0) * norm**2 + 6.0 * ones) / (4.0 * variance**2)
+    far = 3.0 * ones / (2.0 * variance)
+    return orders * norm**2 / (2.0 * variance) + np.minimum(near, far)
+
+
+def discrete_gaussian(
+    orders: Floats, *, variance: float, norm: float, size: int, shares: int
+) -> Floats:
+    """Renyi divergence of a sum with discrete Gaussian shares, by order.
+
+    Kairouz et al. (ICML 2021, proposition 14): the least of three bounds, in which tau is how far
+    the sum of shares is from a discrete Gaussian of its variance.
+    """
+    ones = norm * min(math.sqrt(size), norm)
+    one_share = 2.0 * math.pi**2 * variance / shares
+    places = np.arange(1, shares, dtype=np.float64)
+    tau = 10.0 * float(np.exp(-one_share * places / (places + 1.0)).sum())
+    ratio, deviation = norm**2 / variance, math.sqrt(variance)
+    bounds = (
+        orders / 2.0 * ratio + tau * size,
+        orders / 2.0 * (ratio + 2.0 * ones / deviation * tau + tau**2 * size),
+        orders / 2.0 * (norm / deviation + math.sqrt(size) * tau) ** 2,
+    )
+    least: Floats = np.min(bounds, axis=0)
+    return least
