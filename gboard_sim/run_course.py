@@ -80,9 +80,8 @@ def carry_out(
         stack.callback(pool.close)
         journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
         ledger = _running_ledger(made, directory)
-        enter = ledger.enter if ledger is not None else lambda _event: None
         learner = open_learner(
-            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, enter
+            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, ledger.enter
         )
         teller.watch_recall(lambda: learner.recall_at_3)
         typed = typed_sizes(made, text, workshop)
@@ -127,8 +126,7 @@ def carry_out(
             pool=pool,
             waited_s=waited_s,
         )
-        events = None if ledger is None else ledger.events
-        summary = end_run(directory, made, meter, end, learnt, events)
+        summary = end_run(directory, made, meter, end, learnt, ledger.events)
         clean(directory)
         return summary
 
@@ -150,10 +148,8 @@ def _provenance(
     }
 
 
-def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger | None:
+def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger:
     """Where privacy events are written before their versions are published."""
-    if made.claim is None:
-        return None
 
     def write(document: Mapping[str, Any]) -> None:
         directory.write_json("ledger.json", plain(document))
