@@ -1,50 +1,95 @@
-"""What a phone would install: the graphs, the tokenizer, the parameters, and a manifest."""
+"""What a phone installs: graphs, tokenizer, words, parameters, a loader, and a manifest.
+
+```
+predict.onnx             what the keyboard runs: its weights are inside, in the precision asked for
+tokenizer.model          sentencepiece
+words.txt                the words that may be shown, the most frequent first
+keyboard.py              a loader: onnxruntime, numpy and sentencepiece are all that it needs
+train_step.onnx          what trains on the phone: the server's parameters go in
+score.onnx               what judges on the phone: likewise
+parameters.safetensors   these parameters, in float32
+bases.safetensors        where phones train adapters: what else goes into train_step.onnx
+manifest.json            shapes, operators, digests, and where the model came from
+```
+
+The first three and the manifest are all that a keyboard needs.
+"""
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from safetensors.numpy import save
 
-from gboard_sim.learning.model.graphs import GRAPH_NAMES
+from gboard_sim.keyboard.keyboard import FORMAT
+from gboard_sim.keyboard.standalone import standalone
+from gboard_sim.learning.model.filled_graph import filled
+from gboard_sim.learning.model.graph_facts import graph_facts
+from gboard_sim.learning.model.quantization import Precision
 from gboard_sim.learning.model.spec import layout
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Vector
 from gboard_sim.runlog import RunDirectory
 
 
-def write(
-    directory: RunDirectory, workshop: Workshop, parameters: Vector, facts: dict[str, Any]
-) -> None:
-    """Write `artefacts/`.
+def contents(
+    workshop: Workshop, parameters: Vector, facts: Mapping[str, Any], precision: Precision
+) -> dict[str, bytes]:
+    """The files by name, the manifest last.
 
     Args:
-        directory: The run directory.
         workshop: It has the model, the graphs and the vocabulary.
-        parameters: The last version's. Shape [P].
+        parameters: Shape [P].
         facts: What the manifest says besides: recall, seed, where the text came from.
+        precision: How `predict.onnx` stores the weights.
     """
+    spec, tokens, graphs = workshop.spec, workshop.tokens, workshop.graphs
     tensors = {
         tensor.name: parameters[tensor.slice].reshape(tensor.shape).copy()
-        for tensor in layout(workshop.spec, workshop.tokens)
+        for tensor in layout(spec, tokens)
     }
-    words = "".join(f"{word}\n" for word in workshop.vocabulary.words)
-    contents = {
-        **{f"{name}.onnx": getattr(workshop.graphs, name).read_bytes() for name in GRAPH_NAMES},
+    words = workshop.vocabulary.words
+    bases = {f"basis_{name}": basis for name, basis in workshop.parts.bases(spec).items()}
+    made = {
+        "predict.onnx": filled(graphs.predict.read_bytes(), spec, tokens, parameters, precision),
+        "score.onnx": graphs.score.read_bytes(),
+        "train_step.onnx": graphs.train_step.read_bytes(),
         "parameters.safetensors": save(tensors),
+        **({"bases.safetensors": save(bases)} if bases else {}),
         "tokenizer.model": workshop.vocabulary.model,
-        "words.txt": words.encode(),
+        "words.txt": "".join(f"{word}\n" for word in words).encode(),
+        "keyboard.py": standalone().encode(),
     }
-    for name, content in contents.items():
-        directory.write_bytes(f"artefacts/{name}", content)
     manifest = {
+        "format": FORMAT,
         **facts,
-        "model": workshop.spec.name,
-        "tokens": workshop.tokens,
+        "model": spec.name,
         "parameters": len(parameters),
+        "tokenizer": workshop.vocabulary.kind,
+        "tokens": tokens,
+        "words": len(words),
+        "lane": spec.lane,
+        "weights": precision,
+        "graphs": {
+            name: graph_facts(content) for name, content in made.items() if name.endswith(".onnx")
+        },
         "files": {
             name: {"bytes": len(content), "sha256": sha256(content).hexdigest()}
-            for name, content in contents.items()
+            for name, content in made.items()
         },
     }
-    directory.write_text("artefacts/manifest.json", json.dumps(manifest, indent=2) + "\n")
+    return {**made, "manifest.json": as_bytes(manifest)}
+
+
+def as_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as its file holds it."""
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write(
+    directory: RunDirectory, workshop: Workshop, parameters: Vector, facts: Mapping[str, Any]
+) -> None:
+    """Write a finished run's `artefacts/`, in float32; for the arguments see `contents`."""
+    for name, content in contents(workshop, parameters, facts, "float32").items():
+        directory.write_bytes(f"artefacts/{name}", content)

@@ -33,7 +33,7 @@ class Checkpoint:
     """
 
     learner: str
-    arrays: Mapping[str, npt.NDArray[np.float64]]
+    arrays: Mapping[str, npt.NDArray[Any]]
     journal: Mapping[str, Any]
 
     def save(self, directory: RunDirectory) -> None:

@@ -17,6 +17,7 @@ import typer
 
 from gboard_sim.cli_bench import bench_app
 from gboard_sim.cli_epsilon import epsilon
+from gboard_sim.cli_keyboard import export, type_in_terminal
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -44,6 +45,8 @@ app.add_typer(trace_app, name="trace")
 app.add_typer(bench_app, name="bench")
 app.command()(sweep)
 app.command()(epsilon)
+app.command()(export)
+app.command(name="type")(type_in_terminal)
 
 
 class TraceForm(StrEnum):
@@ -67,6 +70,13 @@ CorpusPath = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Run directory; default runs/<name>-<seed>.")]
 Resume = Annotated[Path | None, typer.Option(help="Continue a run that was stopped.")]
+FleetOf = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Learn from the recorded fleet of a run: its own experiment, with --set.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0: one per core.")]
 Engine = Annotated[
     str | None, typer.Option(help="Where workers run: local, or ray for many machines.")
@@ -94,6 +104,7 @@ def run(
     corpus: CorpusPath = None,
     out: Out = None,
     resume: Resume = None,
+    fleet_of: FleetOf = None,
     workers: Workers = None,
     engine: Engine = None,
     ray_address: RayAddress = None,
@@ -107,7 +118,8 @@ def run(
 
     with screen(quiet or as_json, resumes=True) as watch:
         if resume is not None:
-            if source != "default" or variant or sets or corpus or out or arm or seed is not None:
+            others = (variant, sets, corpus, out, arm, fleet_of)
+            if source != "default" or any(others) or seed is not None:
                 raise GboardSimError(
                     f"--resume {resume}: the run directory has its own experiment; "
                     "only --workers, --engine, --ray-address, --json and --quiet go with it"
@@ -118,8 +130,13 @@ def run(
         else:
             overrides = [*(sets or []), *_machinery(workers, engine, ray_address)]
             overrides += [f"run.arm={arm}"] if arm is not None else []
+            if fleet_of is not None and source == "default":
+                source = str(fleet_of / "experiment.toml")
             experiment = _experiment(source, variant, overrides, corpus, seed)
-            finished = simulate.run(experiment, out=out, watch=watch)
+            if fleet_of is None:
+                finished = simulate.run(experiment, out=out, watch=watch)
+            else:
+                finished = simulate.relearn(experiment, fleet_of, out=out, watch=watch)
         _finish(finished, as_json, quiet)
 
 

@@ -65,6 +65,29 @@ def bench_fleet(
         _draw(plot, scale.figure(found).draw().document())
 
 
+@bench_app.command(name="codecs")
+def bench_codecs(repeats: Repeats = 11, quick: Quick = False, as_json: AsJson = False) -> None:
+    """Codecs on one core: milliseconds of encode and decode, bytes, and what is lost."""
+    from gboard_sim.bench.codecs import rows
+
+    _bench(rows, as_json, repeats=repeats, quick=quick)
+
+
+@bench_app.command(name="predict")
+def bench_predict(
+    artefacts: Annotated[
+        Path | None, typer.Argument(help="A folder that export wrote; default untrained models.")
+    ] = None,
+    repeats: Repeats = 5,
+    quick: Quick = False,
+    as_json: AsJson = False,
+) -> None:
+    """A key on a phone's keyboard: milliseconds on one core, cold start, memory, size."""
+    from gboard_sim.bench.predict import rows
+
+    _bench(rows, as_json, given=artefacts, repeats=repeats, quick=quick)
+
+
 @bench_app.command(name="peers")
 def bench_peers(
     repeats: Repeats = 5,

@@ -11,6 +11,10 @@ from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, screen
 
 if TYPE_CHECKING:
+    from gboard_sim.experiment import Experiment
+    from gboard_sim.experiment_file import Point
+    from gboard_sim.report.sweep_analysis import SweepAnalysis
+    from gboard_sim.sweep import Swept
     from gboard_sim.sweep_crew import Told
 
 POINT_FAILED = 1
@@ -39,8 +43,17 @@ Workers = Annotated[
     int | None, typer.Option(min=0, help="Worker processes of all runs together; 0: one per core.")
 ]
 Target = Annotated[
-    list[float] | None,
-    typer.Option(help="Share of the best recall to reach most cheaply; default 0.95 and 0.99."),
+    list[str] | None,
+    typer.Option(
+        metavar="95%|0.3",
+        help="Recall to reach, or a share of the baseline's; repeated, several; default 95%, 99%.",
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY=VALUE|NUMBER", help="Setting to hold the others against; default the first."
+    ),
 ]
 Judged = Annotated[str, typer.Option(help="Users whose recall is drawn: validation or test.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the rows as JSON, alone.")]
@@ -57,32 +70,45 @@ def sweep(
     seeds: Seeds = None,
     workers: Workers = None,
     target: Target = None,
+    baseline: Baseline = None,
     recall: Judged = "validation",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the grid of an experiment's [sweep]: sweep.parquet, and a page of Pareto fronts."""
+    from gboard_sim import sweep as join
+    from gboard_sim.experiment_sweep import text
+    from gboard_sim.report import sweep_baseline
+    from gboard_sim.report.sweep_analysis import SweepAnalysis
     from gboard_sim.report.sweep_contents import Judges, SweepContents
-    from gboard_sim.report.sweep_page import TARGETS, cheapest, write_sweep_page
+    from gboard_sim.report.sweep_page import write_sweep_page
+    from gboard_sim.report.sweep_target import TARGETS, Target
 
     if recall not in Judges.__members__:
         raise GboardSimError(f"--recall {recall}: must be one of {', '.join(Judges)}")
-    targets = tuple(target or TARGETS)
-    for share in targets:
-        if not 0 < share <= 1:
-            raise GboardSimError(f"--target {share:g}: must be a share above 0 and at most 1")
+    targets = tuple(Target.parse(each) for each in dict.fromkeys(target or ())) or TARGETS
     with screen(quiet=True, resumes=True):
-        finished = _carry_out(
-            source, jobs, out, resume, variant, sets, seeds, workers, quiet or as_json
+        experiment, points = _plan(source, out, resume, variant, sets, seeds)
+        settings = {point.setting: point.values for point in points}
+        sweep_baseline.find(
+            {said: {key: text(v) for key, v in one.items()} for said, one in settings.items()},
+            baseline,
         )
-        page = write_sweep_page(finished.directory, targets, Judges(recall))
+        finished = join.sweep(
+            experiment,
+            points,
+            out=resume or out,
+            jobs=jobs,
+            workers=workers,
+            tell=lambda told: _tell(told, quiet or as_json),
+        )
+        page = write_sweep_page(finished.directory, targets, Judges(recall), baseline)
         contents = SweepContents.read(finished.directory, Judges(recall))
-        found = cheapest(contents, targets)
+        found = SweepAnalysis.of(contents, baseline, targets)
         if as_json:
-            document = {"directory": str(finished.directory.path), "rows": finished.rows}
-            print_json(_plain({**document, "cheapest": found}))
+            print_json(_plain(_document(finished, found)))
         elif not quiet:
-            _print(contents, found, page)
+            _print(found, page)
     for row in finished.rows:
         if row["status"] == "failed":
             print(f"gboard-sim: {row['run']} failed: {row['message']}", file=sys.stderr)
@@ -90,18 +116,15 @@ def sweep(
         raise typer.Exit(POINT_FAILED)
 
 
-def _carry_out(
+def _plan(
     source: str | None,
-    jobs: int,
     out: Path | None,
     resume: Path | None,
     variant: str | None,
     sets: list[str] | None,
     seeds: list[int] | None,
-    workers: int | None,
-    quiet: bool,
-) -> Any:
-    """Run the sweep that the arguments ask for."""
+) -> "tuple[Experiment, list[Point]]":
+    """The experiment and the points that the arguments ask for."""
     from gboard_sim import sweep as join
     from gboard_sim.experiment_file import load_sweep
 
@@ -109,20 +132,19 @@ def _carry_out(
         if source or out or variant or sets or seeds:
             raise GboardSimError(
                 f"--resume {resume}: the sweep's directory has its own experiment; only --jobs, "
-                "--workers, --target, --recall, --json and --quiet go with it"
+                "--workers, --target, --baseline, --recall, --json and --quiet go with it"
             )
-        experiment, points = join.plan(resume)
-    else:
-        overrides = [*(sets or []), *([f"sweep.seeds={seeds}"] if seeds else [])]
-        experiment, points = load_sweep(source or "default", variant=variant, overrides=overrides)
+        return join.plan(resume)
+    overrides = [*(sets or []), *([f"sweep.seeds={seeds}"] if seeds else [])]
+    return load_sweep(source or "default", variant=variant, overrides=overrides)
 
-    def tell(told: "Told") -> None:
-        if not quiet:
-            print(_line(told), file=sys.stderr, flush=True)
-        for warning in told.warnings:
-            print(f"gboard-sim: {told.row['run']}: warning: {warning}", file=sys.stderr)
 
-    return join.sweep(experiment, points, out=resume or out, jobs=jobs, workers=workers, tell=tell)
+def _tell(told: "Told", quiet: bool) -> None:
+    """Say on stderr that a run has ended."""
+    if not quiet:
+        print(_line(told), file=sys.stderr, flush=True)
+    for warning in told.warnings:
+        print(f"gboard-sim: {told.row['run']}: warning: {warning}", file=sys.stderr)
 
 
 def _line(told: "Told") -> str:
@@ -136,25 +158,33 @@ def _line(told: "Told") -> str:
     return f"{told.done:4d}/{told.total}  {row['run']}  {said}"
 
 
-def _print(contents: Any, found: list[dict[str, object]], page: Path) -> None:
+def _document(finished: "Swept", found: "SweepAnalysis") -> dict[str, Any]:
+    """What `--json` prints; the courses of the runs are in the table alone."""
+    return {
+        "directory": str(finished.directory.path),
+        "rows": [
+            {key: value for key, value in row.items() if key != "course"} for row in finished.rows
+        ],
+        "baseline": found.baseline.number,
+        "losses": list(found.lost()),
+        "reached": list(found.reached()),
+        "cheapest": list(found.cheapest()),
+    }
+
+
+def _print(found: "SweepAnalysis", page: Path) -> None:
     """The settings and the cheapest of them, as tables."""
     from gboard_sim.report.text_table import lines
 
-    nothing = float("nan")
-    rows = []
-    for one in contents.settings:
-        recall = one.recall
-        row = {"number": one.number, **one.values, "seeds": one.repeats}
-        row["recall@3"] = nothing if recall is None else round(recall.mean, 4)
-        row["low"] = nothing if recall is None else round(recall.low, 4)
-        row["high"] = nothing if recall is None else round(recall.high, 4)
-        for cost in contents.costs():
-            row[cost.name] = one.costs[cost.name].mean if cost.name in one.costs else nothing
-        rows.append(row)
-    print(*lines(rows), sep="\n")
-    if found:
-        print("", *lines(found), sep="\n")
-    print(f"\n{os.fspath(page)}")
+    for table in (list(found.settings()), list(found.cheapest())):
+        if table:
+            print(*lines([_known(row) for row in table]), sep="\n")
+            print()
+    print(os.fspath(page))
+
+
+def _known(row: dict[str, object]) -> dict[str, object]:
+    return {key: float("nan") if value is None else value for key, value in row.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,8 @@ GboardSimError           a bad input or an unusable environment; the command lin
 ├── CatalogueError       an entry of devices/ or models/ that is missing or malformed
 ├── CorpusError          text that cannot be used: the file, the line and the reason
 ├── TraceError           a trace of phones that cannot be replayed: the file, the row, the phone
+├── ArtefactError        a folder of exported files that is damaged, foreign, or not right
+├── WebPageError         a keyboard page that cannot be made: its model, or onnxruntime-web
 ├── RunDirectoryError    a run directory that is missing, foreign, damaged, or not writable
 ├── IncompatibleError    a schedule, codec and mechanism that cannot compose
 └── TimingChangedError   a re-learned run whose answers would change the recorded timing
@@ -39,6 +41,14 @@ class TraceError(GboardSimError):
 
 class RunDirectoryError(GboardSimError):
     """A run directory that is missing, foreign, damaged, or cannot be written."""
+
+
+class ArtefactError(GboardSimError):
+    """A folder of exported files that is damaged, foreign, or does not do what torch does."""
+
+
+class WebPageError(GboardSimError):
+    """A keyboard page that cannot be made, because of its model or of onnxruntime-web."""
 
 
 class IncompatibleError(GboardSimError):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gboard_sim.experiment_communication import Codec, Schedule
+from gboard_sim.experiment_communication import Codec, Downlink, Schedule
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
 from gboard_sim.experiment_privacy import AT_SERVER, Privacy
@@ -32,11 +32,19 @@ Arm = Annotated[str, AfterValidator(_arm)]
 
 
 class Budget(Table):
-    """`[run.budget]`: the run stops when a mean over the fleet's phones passes one of these."""
+    """`[run.budget]`: the run stops when one of these is spent.
+
+    Attributes:
+        uplink_mb_per_phone: Mean over the fleet's phones.
+        downlink_mb_per_phone: Mean over the fleet's phones.
+        energy_j_per_phone: Mean over the fleet's phones.
+        trained_tokens: Tokens that the uploads in all versions were trained on.
+    """
 
     uplink_mb_per_phone: Positive | None = None
     downlink_mb_per_phone: Positive | None = None
     energy_j_per_phone: Positive | None = None
+    trained_tokens: Positive | None = None
 
 
 class Run(Table):
@@ -128,6 +136,7 @@ class Experiment(Table):
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     codec: Codec = Codec()
+    downlink: Downlink = Downlink()
     privacy: Privacy = Privacy()
     sweep: Sweep = {}
 

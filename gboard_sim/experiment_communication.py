@@ -1,8 +1,8 @@
 """`[schedule]` and `[codec]`: when phones upload, how much they train, and how small it is."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Share, Table
 
@@ -16,8 +16,10 @@ class Schedule(Table):
         name: A name from the schedules.
         k: Windows in a cycle (`every_kth`).
         max_age: Versions for which training that was not accepted is kept (`every_kth`,
-            `norm_triggered`, `data_budget`).
+            `norm_triggered`, `lazy`, `data_budget`).
         trains: In which windows of a cycle phones train: `all`, or the `last` (`every_kth`).
+        rebase: When a phone moves on to a newer version within a cycle: `never`, or `each_window`
+            (`every_kth`).
         switch: First version with more than one step (`post_local`).
         growth: What a stage adds, in parts of the first H (`linear_growth`).
         exponent: How fast H falls (`decreasing`).
@@ -30,6 +32,9 @@ class Schedule(Table):
             (`norm_triggered`).
         epsilon: How that grows with the version; 1 is not at all (`norm_triggered`).
         most_windows: Windows after which a phone sends in any case (`norm_triggered`).
+        norm: Length of an update from which on phones send (`lazy`).
+        age: Versions from which on they send in any case (`lazy`).
+        agreement: Share of signs that must be those of the last step, at version 1 (`cmfl`).
         uplink_mb_per_month: Megabytes that a phone may send in thirty days (`data_budget`).
         windows_per_month: Windows in which a phone is eligible in that time (`data_budget`).
     """
@@ -38,6 +43,7 @@ class Schedule(Table):
     k: Count | None = None
     max_age: Annotated[int, Field(ge=0)] | None = None
     trains: Literal["all", "last"] | None = None
+    rebase: Literal["never", "each_window"] | None = None
     switch: Count | None = None
     growth: Positive | None = None
     exponent: Positive | None = None
@@ -49,12 +55,15 @@ class Schedule(Table):
     threshold: Positive | None = None
     epsilon: Share | None = None
     most_windows: Count | None = None
+    norm: Positive | None = None
+    age: Count | None = None
+    agreement: Share | None = None
     uplink_mb_per_month: Positive | None = None
     windows_per_month: Positive | None = None
 
 
-class Codec(Table):
-    """`[codec]`: how an update becomes bytes.
+class CodecOptions(Table):
+    """A codec and its options.
 
     A codec refuses a key that is not its own; what is not given takes the codec's default.
 
@@ -65,14 +74,64 @@ class Codec(Table):
         block: Numbers that share a range or a scale (`k_level`, `one_bit`).
         scale: `unbiased` or `least_error` (`drive`).
         share: Of the numbers, what is sent (`top_k`, `random_mask`).
-        lossless: What the codec's payloads are compressed by; their size is then measured, for
-            which phones are trained as soon as they are configured.
     """
 
     name: str = "fp32"
-    lossless: Literal["none", "zstd"] = "none"
     bits: Count | None = None
     rotate: bool | None = None
     block: Count | None = None
     scale: str | None = None
     share: Share | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is given beside the name."""
+        given = self.model_dump(include=set(CodecOptions.model_fields), exclude_none=True)
+        del given["name"]
+        return given
+
+
+class Downlink(CodecOptions):
+    """`[downlink]`: what phones download.
+
+    With `fp32` it is the whole model, every time. With another codec phones keep the version that
+    they downloaded last, and the next time download the differences from it, one for each version
+    made since and each through the codec, or the whole model where that is less. The server keeps
+    its own parameters; phones train from what is published, and that is what is judged and
+    exported.
+    """
+
+
+class Codec(CodecOptions):
+    """`[codec]`: how an update becomes bytes.
+
+    Attributes:
+        lossless: What the codec's payloads are compressed by; their size is then measured, for
+            which phones are trained as soon as they are configured.
+        error_feedback: Whether a phone adds to its update what its last used payload left out
+            (`one_bit`, `top_k`, and `drive` with `scale = "least_error"`).
+        residuals_kept: Residuals kept at most, for all phones; beyond, the phone that left its own
+            the longest ago loses it. Each takes two bytes a parameter of scratch.
+        after_rejection: Whether a phone whose payload was sent and not used `keep`s the residual
+            that it had before, or `discard`s it.
+    """
+
+    lossless: Literal["none", "zstd"] = "none"
+    error_feedback: bool = False
+    residuals_kept: Count | None = None
+    after_rejection: Literal["keep", "discard"] | None = None
+
+    @model_validator(mode="after")
+    def _residuals_are_kept(self) -> "Codec":
+        for key in ("residuals_kept", "after_rejection"):
+            if getattr(self, key) is not None and not self.error_feedback:
+                raise ValueError(
+                    f"{key}(={getattr(self, key)!r}) does nothing without error_feedback = true"
+                )
+        if self.error_feedback and self.lossless != "none":
+            raise ValueError(
+                f"error_feedback is not allowed with lossless(={self.lossless!r}): how large a "
+                "payload is would depend on what another left out, which may not be known when it "
+                "is sent; hint: set lossless to 'none'"
+            )
+        return self

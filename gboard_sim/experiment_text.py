@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Share, Table
 
+LAW_LICENCE = "MIT, as the bigram counts of SymSpell from which models/law was made"
+
 
 class Injection(Table):
     """`[text.injection]`: a word that comes into use on a day of the run.
@@ -32,6 +34,7 @@ class Text(Table):
         source: `synthetic` for the embedded law, or a path to JSON lines, CSV or Parquet with the
             columns user, text and time (the first two may be packed by gzip). Empty waits for
             `--corpus`.
+        licence: Of the source, as the manifest of the artefacts is to name it; "" says nothing.
         arrival: `at_start`, `recorded`, `compressed` or `habit`.
         skip_bad_lines: Count unusable lines instead of refusing the first.
         tokenizer: Kind of sentencepiece model, trained on the public users' text.
@@ -49,6 +52,7 @@ class Text(Table):
     """
 
     source: str = "synthetic"
+    licence: str = ""
     arrival: Literal["at_start", "recorded", "compressed", "habit"] | None = None
     skip_bad_lines: bool = False
     tokenizer: Literal["word", "unigram", "bpe"] = "word"
@@ -63,6 +67,11 @@ class Text(Table):
     history_days: Annotated[float, Field(ge=0.0)] = 14.0
     messages_per_user: Annotated[float, Field(gt=0.0, le=1000.0)] = 150.0
     injection: Injection | None = None
+
+    @property
+    def known_licence(self) -> str | None:
+        """The licence of the source; that of the embedded law is known."""
+        return self.licence or (LAW_LICENCE if self.source == "synthetic" else None)
 
     @model_validator(mode="after")
     def _leaves_training_users(self) -> "Text":

@@ -72,6 +72,16 @@ class LearningRateDecay(Table):
     warm_up: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
+class Adapters(Table):
+    """`[training.adapters]`: low-rank adapters of the matrices between embedding and output.
+
+    Attributes:
+        rank: Numbers that each column of such a matrix moves by.
+    """
+
+    rank: Count
+
+
 class Training(Table):
     """`[training]`: what a phone does in one stint.
 
@@ -92,7 +102,11 @@ class Training(Table):
         decay: How it falls with the version.
         cap: Most messages that a stint uses.
         classes: What phones of one class do differently.
-        pretraining: Passes over public text before version 0.
+        pretraining: Passes over public text before version 0; it trains all parts of the model.
+        word_rows: Which rows of the embedding and the output layer phones train and send: `all`;
+            with `typed` they train all, and send those of the words in their own text; none where
+            they are `frozen`.
+        adapters: Low-rank adapters, which phones train and send instead of the other matrices.
     """
 
     trainer: Literal["onnxruntime", "torch"] = "onnxruntime"
@@ -107,6 +121,8 @@ class Training(Table):
     cap: Count | None = None
     classes: dict[str, PhoneClassWork] = {}
     pretraining: Pretraining | None = None
+    word_rows: Literal["all", "typed", "frozen"] = "all"
+    adapters: Adapters | None = None
 
     @model_validator(mode="after")
     def _one_amount(self) -> "Training":

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.communication.downlink import PublishedChain
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment, Run
 from gboard_sim.fleet.recorded_learner import RecordedLearner
@@ -21,6 +22,7 @@ from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_gr
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
+from gboard_sim.learning.measured import MOST_BYTES, MeasuredUpdates
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import parameter_count
@@ -28,15 +30,23 @@ from gboard_sim.learning.pool import InlinePool, Pool, ProcessPool
 from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.ray_cluster import connected
 from gboard_sim.learning.ray_pool import RayPool
+from gboard_sim.learning.residuals import Kept, Residuals
+from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort, PrivacyEvent
 from gboard_sim.runlog import RunDirectory, writing
+from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World
+
+RESIDUALS_KEPT = 1000
+"""Of all phones, without `codec.residuals_kept` (assumed: 2.8 GB of scratch for the model of 1.4
+million parameters)."""
 
 MOST_PER_PROCESSOR = 8
 """Worker processes on one processor (assumed: more only take memory from each other)."""
@@ -105,7 +115,7 @@ def open_workshop(
         spec=made.spec,
         vocabulary=text.vocabulary,
         word_ids=text.word_ids,
-        graphs=find_graphs(made.spec, directory / "graphs"),
+        graphs=find_graphs(made.spec, directory / "graphs", made.parts),
         trainer_name=training.trainer,
         text=text.store if in_memory else scratch / "text",
         snapshots=_snapshots(directory),
@@ -115,6 +125,11 @@ def open_workshop(
         device="cuda" if training.device == "cuda" else "cpu",
         precision=training.precision,
         phones_together=training.phones_together or 1,
+        # Phones that train side by side may not come to the same bits as one alone.
+        measured=None
+        if in_memory or (training.phones_together or 1) > 1
+        else MeasuredUpdates(scratch / "measured"),
+        parts=made.parts,
     )
 
 
@@ -145,6 +160,7 @@ def open_learner(
     settings = made.experiment
     snapshots = _snapshots(directory)
     optimizer = made.optimizer if settings.run.arm == "federated" else made.central
+    optimizer = workshop.wire.through(optimizer)
     if checkpoint is None:
         first = initial_parameters(made.spec, workshop.tokens, settings.run.seed)
         if (plan := settings.training.pretraining) is not None:
@@ -155,15 +171,19 @@ def open_learner(
         noise = {} if made.at_server is None else made.at_server.start()
         state = LearnerState(0, 0, optimizer.init(first), mechanism=noise)
     else:
-        state = LearnerState.of(checkpoint.learner, dict(checkpoint.arrays))
-    size = model_bytes(made, workshop.tokens)
+        state = LearnerState.of(checkpoint.learner, checkpoint.arrays)
+    size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
     if settings.run.arm == "local-only":
-        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool)
+        return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool, chain)
     validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
 
+    residuals = _residuals(made, directory, state.residuals)
+
     def save(state: LearnerState) -> None:
-        Checkpoint(state.facts(), state.arrays, journal.flush()).save(directory)
-        snapshots.forget_before(state.oldest_version)
+        Checkpoint(state.facts(), state.arrays(), journal.flush()).save(directory)
+        snapshots.forget_before(state.oldest_version - 1)  # of which the step after has signs
+        if residuals is not None:
+            residuals.saved(state.residuals)
 
     return FederatedLearner(
         typing=text.typing,
@@ -171,7 +191,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots),
+        close=_closing(made, text, snapshots, optimizer, residuals, workshop.wire.parameters),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -185,9 +205,43 @@ def open_learner(
         held_out=_held_out(made, text, journal),
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
-        is_triggered=isinstance(made.schedule, Triggered),
+        triggered=made.schedule if isinstance(made.schedule, Triggered) else None,
+        measured=None
+        if workshop.measured is None
+        else (workshop.measured, MOST_BYTES // (FLOAT32_BYTES * len(snapshots.read(0)))),
+        residuals=residuals,
         enter=enter,
+        downlink=chain,
     )
+
+
+def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Residuals | None:
+    """What phones keep for error feedback; None without it, or where no update is sent."""
+    codec = made.experiment.codec
+    if not codec.error_feedback or made.experiment.run.arm != "federated":
+        return None
+    folder = directory / "checkpoints" / "residuals"
+    most = codec.residuals_kept or RESIDUALS_KEPT
+    return Residuals(folder, most, codec.after_rejection or "keep", state)
+
+
+def typed_sizes(made: World, text: PreparedText, workshop: Workshop) -> TypedSizes | None:
+    """What tells how much phones send; None where that does not follow from their text."""
+    if made.parts.word_rows != "typed":
+        return None
+    return TypedSizes(text.store.fleet.token_store(), workshop.wire, made.codec)
+
+
+def numbers_sent(
+    typed: TypedSizes | None, workshop: Workshop, directory: RunDirectory
+) -> float | None:
+    """Numbers in an upload; where text tells, the mean of those used, None where none was."""
+    if typed is None:
+        return workshop.wire.parameters
+    cohorts = directory.table("cohorts", ("task", "stints"))
+    used = cohorts.filter(pc.equal(cohorts["task"], "train"))["stints"].to_pylist()
+    counts = [typed.count([tuple(stint["rows"]) for stint in stints]) for stints in used]
+    return float(np.mean(counts)) if counts else None
 
 
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
@@ -207,17 +261,26 @@ def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText 
     return HeldOutText(text.store.later, groups, first_used)
 
 
-def _closing(made: World, text: PreparedText, snapshots: Snapshots) -> Callable[[Cohort], Closing]:
+def _closing(
+    made: World,
+    text: PreparedText,
+    snapshots: Snapshots,
+    optimizer: ServerOptimizer,
+    residuals: Residuals | None,
+    travelling: int,
+) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
         return lambda cohort: Averaging(
             cohort,
-            made.optimizer,
+            optimizer,
             made.server_rate(cohort.makes_version),
             chunks,
+            residuals,
             made.at_server,
+            travelling,
         )
     plan = CentralPlan(
         rows="fleet",
@@ -243,5 +306,27 @@ def _snapshots(directory: RunDirectory) -> Snapshots:
 
 
 def model_bytes(made: World, tokens: int) -> int:
-    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is."""
-    return Fp32().payload_bytes(parameter_count(made.spec, tokens))
+    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is.
+
+    Where phones compare their signs with the last step's, those come with it: a bit a parameter.
+    """
+    parameters, schedule = parameter_count(made.spec, tokens), made.schedule
+    compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
+    return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)
+
+
+def published_chain(made: World, tokens: int) -> PublishedChain | None:
+    """What phones download where the downlink goes through a codec.
+
+    In the other arms it costs the same, and loses nothing: no phone there trains for the server.
+    """
+    if made.downlink is None:
+        return None
+    wire = made.wire(tokens)
+    return PublishedChain(
+        made.downlink,
+        model_bytes=model_bytes(made, tokens),
+        parameters=wire.parameters,
+        wire=wire,
+        lossy=made.experiment.run.arm == "federated",
+    )

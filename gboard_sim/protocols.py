@@ -82,6 +82,18 @@ class Learner(Protocol):
         ...
 
 
+class Downlink(Protocol):
+    """What phones download where it is not the whole model, just as the server has it."""
+
+    def download_bytes(self, held: Ints, wanted: int) -> Ints:
+        """Bytes from each held version (-1 for none) to `wanted`. Shape [n]."""
+        ...
+
+    def publish(self, published: Vector, master: Vector, version: int) -> Vector:
+        """What phones hold of a version, given what they hold of the one before. Shape [P] each."""
+        ...
+
+
 class Schedule(Protocol):
     """When phones upload (`uploads`, asked by the fleet) and how much they train (`local`)."""
 
@@ -103,6 +115,14 @@ class Schedule(Protocol):
     @property
     def rests(self) -> bool:
         """Whether windows without an upload are spent without training; they count as stints."""
+        ...
+
+    @property
+    def rebases(self) -> bool:
+        """Whether a phone downloads the newest version in every window, and trains on from there.
+
+        What it has not sent is carried onto that version.
+        """
         ...
 
     def uploads(self, stints: Ints) -> Flags:
@@ -145,13 +165,19 @@ class Sized(Protocol):
 class Triggered(Protocol):
     """A schedule whose phones look at their update before they send it, or do not."""
 
-    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
+    @property
+    def looks_at(self) -> str:
+        """What it asks of an update: `norm` or `sign_agreement`, a field of `records.Measure`."""
+        ...
+
+    def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
         """Which of some phones send. Shape [n].
 
         Args:
             version: The server's version.
+            base: The version that each update is measured from. Shape [n].
             stints: Stints of each phone's cycle, the one just trained included. Shape [n].
-            norm: L2 norm of each update. Shape [n].
+            found: What was found of each update. Shape [n].
         """
         ...
 

@@ -7,10 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 UPLINK = ("used", "unused", "broken_off", "evaluation")
-"""Updates that became part of a version; that came too late; that never arrived; and metrics."""
+"""Updates that became part of a version; that came too late, or damaged; that never arrived; and
+metrics."""
 
 DOWNLINK = ("training", "evaluation", "install")
 """Models to train from, to be judged, and to serve the keyboard; installs are no sessions."""
+
+CORRUPT = "*#"
+"""How the shape of a session ends whose upload arrived and failed its checksum."""
 
 WORK = frozenset("v[+")
 """Signs of which a session that got to work has at least one: see `records.Sessions`."""

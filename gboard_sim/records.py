@@ -153,7 +153,8 @@ class Stint:
     Attributes:
         phone: The phone.
         nth: The phone's own count of stints before this one: keys its shuffling.
-        version: The version that the phone's cycle started from.
+        version: The version that it trained on from: its cycle's first, or with a schedule that
+            rebases the newest.
         local: The work that was done.
         rows: First and last-plus-one row of `Typing` that the cache held.
         tokens: Tokens trained on.
@@ -179,7 +180,8 @@ class Attempt:
         session: Number of the session in the session log.
         phone: The phone.
         nth: The phone's own count of payloads before this one: keys its privacy noise.
-        stints: All training since its last accepted upload; `stints[0].version` is the base.
+        stints: All training since its last accepted upload. Where their versions differ, what was
+            trained before is carried onto each version in turn; the last one is the base.
     """
 
     session: int
@@ -190,7 +192,7 @@ class Attempt:
     @property
     def base(self) -> int:
         """The version that the update is measured from."""
-        return self.stints[0].version
+        return self.stints[-1].version
 
     @property
     def tokens(self) -> int:
@@ -238,7 +240,8 @@ class Sessions:
 
     The alphabet of `shape` is that of Bonawitz et al. (MLSys 2019, table 1): `-` check-in accepted,
     `v` plan and model downloaded, `[` training begun, `]` training done, `+` upload begun, `^`
-    upload used, `#` upload rejected, `!` interrupted, `*` error.
+    upload used, `#` upload rejected, `!` interrupted, `*` error; an upload that arrived and failed
+    its checksum is `+*#`.
 
     Attributes:
         session: Number of the session, counted from 0 in order of logging.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gboard_sim import artefacts, experiment_file, provenance, served, world
+from gboard_sim import artefacts, experiment_file, provenance, relearning, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.claims import seen_by
 from gboard_sim.errors import (
@@ -20,6 +20,7 @@ from gboard_sim.errors import (
     ExperimentError,
     IncompatibleError,
     RunDirectoryError,
+    TimingChangedError,
 )
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
@@ -29,26 +30,32 @@ from gboard_sim.fleet_facts import fleet_facts
 from gboard_sim.journal import Journal
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.local_only import LocalOnlyLearner
-from gboard_sim.learning.model.spec import flop_per_token, parameter_count
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import prepare
 from gboard_sim.learning.trainers.device import settled
+from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.verdict import judge
 from gboard_sim.learning_half import (
     model_bytes,
+    numbers_sent,
     open_engine,
     open_learner,
     open_workshop,
+    published_chain,
     replayed,
+    typed_sizes,
 )
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.protocols import Learner, Sized
+from gboard_sim.recorded_fleet import RecordedFleet
 from gboard_sim.records import PrivacyEvent
 from gboard_sim.runlog import RunDirectory, unused
-from gboard_sim.summary import Learnt, plain, summarise
+from gboard_sim.summary import Learnt, fleet_figures, plain, summarise
 from gboard_sim.world import World
+
+REFUSALS = (CatalogueError, CorpusError, ExperimentError, IncompatibleError, TimingChangedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,31 @@ def resume(
         return _carry_out(experiment, directory, Checkpoint.load(directory), watch)
 
 
+def relearn(
+    experiment: Experiment,
+    fleet_of: Path | str,
+    *,
+    out: Path | str | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Learn from the recorded fleet of a run that has ended, as `run` would with its own.
+
+    Args:
+        experiment: That of the run but for what `relearning.FREE` lists.
+        fleet_of: The run's directory.
+        out: As for `run`.
+        watch: As for `run`.
+
+    Raises:
+        GboardSimError: As for `run`, or the fleet would have gone another way.
+    """
+    recorded = RunDirectory.open(Path(fleet_of))
+    experiment = relearning.open_recorded(recorded, experiment)
+    directory = _place(experiment, out)
+    with directory.locked(), _fresh(directory):
+        return _carry_out(experiment, directory, None, watch, recorded)
+
+
 def run_fleet(
     experiment: Experiment, *, out: Path | str | None = None, watch: Watch | None = None
 ) -> Run:
@@ -141,6 +173,11 @@ def run_fleet(
     directory = _place(experiment, out)
     with directory.locked(), _fresh(directory), MachineMeter() as meter:
         made = world.build(experiment)
+        if made.parts.word_rows == "typed":
+            raise ExperimentError(
+                "training.word_rows = 'typed' is not allowed in a run of the fleet alone, whose "
+                "phones have no words; set it to all or frozen"
+            )
         _begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary
         typing = plausible_typing(
@@ -150,12 +187,13 @@ def run_fleet(
             mean_rows=experiment.text.messages_per_user,
             cache_rows=experiment.text.cache_rows,
         )
-        learner = FakeLearner(typing, model_bytes(made, size))
+        chain = published_chain(made, size)
+        learner = FakeLearner(typing, model_bytes(made, size), downlink=chain)
         journal = Journal(directory / "journal", spills=True)
         seam = JournaledLearner(learner, journal, versions=True)
         teller = Teller(experiment.run, watch)
         with meter.timing("fleet"):
-            end = _run_fleet(made, size, seam, journal, teller.fleet)
+            end = _run_fleet(made, size, None, seam, journal, teller.fleet)
         journal.join(directory.path)
         finished = _end(directory, made, meter, end, None)
         _clean(directory)
@@ -174,8 +212,9 @@ def _fresh(directory: RunDirectory) -> Iterator[None]:
     """Removes what a run wrote that turned out not to be possible before its first checkpoint."""
     try:
         yield
-    except (CatalogueError, CorpusError, ExperimentError, IncompatibleError):
-        if Checkpoint.load(directory) is None:
+    except REFUSALS as error:
+        # What was learned of a fleet that went another way is of no use to its own.
+        if isinstance(error, TimingChangedError) or Checkpoint.load(directory) is None:
             for path in directory.path.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             with suppress(OSError):  # a link, or the folder we stand in
@@ -226,8 +265,12 @@ def _carry_out(
     directory: RunDirectory,
     checkpoint: Checkpoint | None,
     watch: Watch | None,
+    recorded: RunDirectory | None = None,
 ) -> Run:
-    """Run an experiment in its directory, from the start or from a checkpoint."""
+    """Run an experiment in its directory, from the start or from a checkpoint.
+
+    With a recorded run its fleet is played again instead of running one.
+    """
     experiment = settled(experiment)
     teller = Teller(experiment.run, watch)
     with ExitStack() as stack:
@@ -256,15 +299,22 @@ def _carry_out(
         stack.callback(pool.close)
         journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
         ledger = _running_ledger(made, directory)
-        enter = ledger.enter if ledger is not None else lambda _event: None
         learner = open_learner(
-            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, enter
+            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, ledger.enter
         )
         teller.watch_recall(lambda: learner.recall_at_3)
+        typed = typed_sizes(made, text, workshop)
+        sent, whole = workshop.wire.parameters, workshop.wire.whole
+        most = "" if typed is None else "at most "
+        teller.tell(f"an update has {most}{sent:,} of {whole:,} parameters ({sent / whole:.1%})")
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):
-            end = _run_fleet(made, workshop.tokens, seam, journal, teller.fleet)
+            end: FleetEnd | RecordedFleet
+            if recorded is None:
+                end = _run_fleet(made, workshop.tokens, typed, seam, journal, teller.fleet)
+            else:
+                end = relearning.play(recorded, made, workshop.tokens, seam, journal, teller.fleet)
             learner.finish()
             waited_s = learner.waited_s
         teller.tell("judging the last version")
@@ -287,28 +337,30 @@ def _carry_out(
             "seed": experiment.run.seed,
             "version": version,
             "recall_at_3": None if test is None else test.overall.recall_at_3,
+            "recall_words": None if test is None else test.overall.positions,
             "text": text.corpus.source,
+            "text_licence": experiment.text.known_licence,
+            "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
         }
         artefacts.write(directory, workshop, parameters, facts)
         learnt = Learnt(
             tokens=workshop.tokens,
             parameters=len(parameters),
+            on_wire=numbers_sent(typed, workshop, directory),
             parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
             totals=learner.state.totals,
+            residuals=learner.state.residuals,
             verdict=verdict,
             pool=pool,
             waited_s=waited_s,
         )
-        events = None if ledger is None else ledger.events
-        finished = _end(directory, made, meter, end, learnt, events)
+        finished = _end(directory, made, meter, end, learnt, ledger.events)
         _clean(directory)
         return finished
 
 
-def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger | None:
+def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger:
     """Where privacy events are written before their versions are published."""
-    if made.claim is None:
-        return None
 
     def write(document: Mapping[str, Any]) -> None:
         directory.write_json("ledger.json", plain(document))
@@ -320,20 +372,30 @@ def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger | Non
 
 
 def _run_fleet(
-    made: World, tokens: int, learner: Learner, journal: Journal, tell: Callable[[float, int], None]
+    made: World,
+    tokens: int,
+    typed: TypedSizes | None,
+    learner: Learner,
+    journal: Journal,
+    tell: Callable[[float, int], None],
 ) -> FleetEnd:
-    """Run the fleet against a learner."""
+    """Run the fleet against a learner; `typed` tells sizes that follow from the phones' text."""
     settings, schedule = made.experiment, made.schedule
     versions, reason = settings.run.versions, "versions"
     lasts = None if made.claim is None else made.claim.bounds.versions
     if lasts is not None and lasts != versions:
         versions, reason = lasts, "budget:epsilon"
-    parameters = parameter_count(made.spec, tokens)
+    parameters = made.wire(tokens).parameters
     if isinstance(schedule, Sized):
         if made.codec.size == "measured":
             raise ExperimentError(
                 f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
                 f"codec {made.codec.name!r} does not have; set codec to one of fixed size"
+            )
+        if typed is not None:
+            raise ExperimentError(
+                f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
+                "training.word_rows = 'typed' leaves to each phone's text; set it to all or frozen"
             )
         schedule = schedule.sized(made.codec.payload_bytes(parameters))
     return simulate(
@@ -343,7 +405,8 @@ def _run_fleet(
         made.codec,
         learner,
         parameters=parameters,
-        flop_per_token=flop_per_token(made.spec, tokens),
+        sizes=None if typed is None or made.codec.size == "measured" else typed.payload_bytes,
+        flop_per_token=made.flop_per_token(tokens),
         seed=settings.run.seed,
         days=settings.run.days,
         versions=versions,
@@ -354,6 +417,7 @@ def _run_fleet(
         terms=made.terms,
         windows=made.windows,
         weights=settings.server.weights,
+        keeps_versions=made.downlink is not None,
         log=journal.sessions,
         log_installed=journal.installed,
         progress=tell,
@@ -364,17 +428,21 @@ def _end(
     directory: RunDirectory,
     made: World,
     meter: MachineMeter,
-    end: FleetEnd,
+    end: FleetEnd | RecordedFleet,
     learnt: Learnt | None,
     events: tuple[PrivacyEvent, ...] | None = None,
 ) -> Run:
     """Write what is derived from a run that is over: the summary last."""
-    directory.write_json("fleet.json", fleet_facts(directory, made, end))
+    if isinstance(end, RecordedFleet):
+        facts, figures = end.facts, end.figures
+    else:
+        facts, figures = fleet_facts(directory, made, end), fleet_figures(directory, end)
+    directory.write_json("fleet.json", facts)
     ledger = None
     if made.claim is not None:
         ledger = Ledger(made.claim, events, seen_by(directory))
         directory.write_json("ledger.json", plain(ledger.document()))
     served.write(directory)
-    summary = summarise(directory, made, meter, end, learnt, ledger)
+    summary = summarise(directory, made, meter, figures, learnt, ledger)
     directory.write_json("summary.json", summary)
     return Run(directory, summary)

@@ -8,6 +8,7 @@
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
 | `model`, `model_parameters` | the model's name and number of parameters |
+| `parameters_on_wire`, `wire_share` | numbers in a used upload, in the mean; share of all |
 | `versions`, `rounds`, `rounds_abandoned` | server steps; closed cohorts; rounds below minimum |
 | `round_s_p50`, `round_s_p90`, `round_s_p99` | seconds from a round's configuration to its close |
 | `simulated_days` | when the run ended |
@@ -37,8 +38,11 @@
 | `checkins`, `checkins_rejected` | check-ins; those turned away |
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
+| `uploads_corrupt` | payloads that arrived and failed their checksum, reports included |
 | `cycles_abandoned` | cycles that started over because their base was too old |
-| `sessions_trained`, `sessions_trained_unused` | uploads that were trained; those not used |
+| `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
+| `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |
+| `residuals_evicted`, `residuals_discarded` | lost for want of room; after a rejection or a loss |
 | `trained_tokens`, `training_flop` | what they trained on, and its price |
 | `epsilon_policy` | the claim for one phone's whole run; null without a mechanism |
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
@@ -65,8 +69,8 @@ import pyarrow.compute as pc
 from gboard_sim import inequality, purposes, round_times, served
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.learning.learner_state import Totals
-from gboard_sim.learning.model.spec import flop_per_token
 from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.verdict import Verdict
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger
@@ -84,8 +88,10 @@ class Learnt:
     Attributes:
         tokens: Token ids V.
         parameters: Number of parameters.
+        on_wire: Numbers that an upload carries, the mean of those used; None where none was.
         parameters_sha256: Digest of the last version.
         totals: What was trained for it.
+        residuals: What phones kept for error feedback at the end; None without it.
         verdict: Its last judgement.
         pool: Where it was trained.
         waited_s: Wall seconds that the fleet waited for the learner.
@@ -93,8 +99,10 @@ class Learnt:
 
     tokens: int
     parameters: int
+    on_wire: float | None
     parameters_sha256: str
     totals: Totals
+    residuals: Kept | None
     verdict: Verdict
     pool: Pool
     waited_s: float
@@ -104,25 +112,35 @@ def summarise(
     directory: RunDirectory,
     made: World,
     meter: MachineMeter,
-    end: FleetEnd,
+    fleet: Mapping[str, Any],
     learnt: Learnt | None,
     ledger: Ledger | None,
 ) -> dict[str, Any]:
-    """The summary; what was not learned or claimed is null."""
-    summary: dict[str, Any] = plain(
-        {
-            "schema": SCHEMA,
-            "experiment": made.experiment.name,
-            "seed": made.experiment.run.seed,
-            "arm": made.experiment.run.arm,
-            **_learning(made, learnt),
-            **_on_phones(directory, learnt),
-            **served.figures(directory),
-            **_fleet(directory, end),
-            **_privacy(ledger, len(end.participations)),
-            "machine": _machine(made, meter, learnt),
-        }
-    )
+    """The summary; what was not learned or claimed is null.
+
+    Args:
+        directory: Of the run.
+        made: What the experiment names.
+        meter: What the machine took.
+        fleet: The figures of `fleet_figures`, or a whole summary of the same fleet.
+        learnt: What was learned.
+        ledger: What privacy took.
+    """
+    learned = {
+        "schema": SCHEMA,
+        "experiment": made.experiment.name,
+        "seed": made.experiment.run.seed,
+        "arm": made.experiment.run.arm,
+        **_learning(made, learnt),
+        **_on_phones(directory, learnt),
+        **served.figures(directory),
+    }
+    claimed = {
+        **_privacy(ledger, fleet["phones"]),
+        "machine": _machine(made, meter, learnt),
+    }
+    of_fleet = {key: fleet[key] for key in fleet if key not in {*learned, *claimed}}
+    summary: dict[str, Any] = plain({**learned, **of_fleet, **claimed})
     return summary
 
 
@@ -130,15 +148,17 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
     source = made.experiment.text.source
     if learnt is None:
         return dict.fromkeys(LEARNED) | {"text_source": "made up", "model": made.spec.name}
-    verdict, totals = learnt.verdict, learnt.totals
+    verdict, totals, kept = learnt.verdict, learnt.totals, learnt.residuals
     test = verdict.sets["test"].overall if "test" in verdict.sets else None
     baselines = verdict.baselines
-    flop = flop_per_token(made.spec, learnt.tokens)
+    flop = made.flop_per_token(learnt.tokens)
     return {
         "text_source": source if source == "synthetic" else Path(source).name,
         "trainer": made.experiment.training.trainer,
         "model": made.spec.name,
         "model_parameters": learnt.parameters,
+        "parameters_on_wire": learnt.on_wire,
+        "wire_share": learnt.on_wire and learnt.on_wire / learnt.parameters,
         "recall_at_1": test and test.recall_at_1,
         "recall_at_3": test and test.recall_at_3,
         "recall_at_3_version_0": verdict.first.overall.recall_at_3,
@@ -156,6 +176,9 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
         "ceiling_share": verdict.ceiling_share,
         "sessions_trained": totals.sessions_trained,
         "sessions_trained_unused": totals.sessions_trained_unused,
+        "residual_phones": None if kept is None else len(kept.phones),
+        "residuals_evicted": None if kept is None else kept.evicted,
+        "residuals_discarded": None if kept is None else kept.discarded,
         "trained_tokens": totals.trained_tokens,
         "training_flop": totals.trained_tokens * flop,
         "parameters_sha256": learnt.parameters_sha256,
@@ -165,6 +188,8 @@ def _learning(made: World, learnt: Learnt | None) -> dict[str, Any]:
 LEARNED = (
     "trainer",
     "model_parameters",
+    "parameters_on_wire",
+    "wire_share",
     "recall_at_1",
     "recall_at_3",
     "recall_at_3_version_0",
@@ -182,6 +207,9 @@ LEARNED = (
     "ceiling_share",
     "sessions_trained",
     "sessions_trained_unused",
+    "residual_phones",
+    "residuals_evicted",
+    "residuals_discarded",
     "trained_tokens",
     "training_flop",
     "parameters_sha256",
@@ -200,7 +228,8 @@ def _on_phones(directory: RunDirectory, learnt: Learnt | None) -> dict[str, Any]
     }
 
 
-def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
+def fleet_figures(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
+    """What a summary says of the fleet."""
     # Read as few columns at a time as a sum needs: a long run has millions of sessions.
     table = directory.table("sessions", ("task", "shape", "upload_bytes", "download_bytes"))
     sums = [("upload_bytes", "sum"), ("download_bytes", "sum"), ("shape", "count")]
@@ -241,6 +270,9 @@ def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "checkins_rejected_by_bounds": end.turned_away,
         "sessions": end.sessions,
         "session_shapes": shapes,
+        "uploads_corrupt": sum(
+            n for shape, n in shapes.items() if shape.endswith(purposes.CORRUPT)
+        ),
         "cycles_abandoned": end.cycles_abandoned,
     }
 

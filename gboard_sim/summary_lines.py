@@ -30,10 +30,18 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ceiling on this text, share of it", share
     if not have("trainer"):
         yield from _fleet_lines(s)
+    if have("wire_share"):
+        sent = f"{s['parameters_on_wire']:,.0f}, {s['wire_share']:.1%}"
+        yield "numbers in an update, share of all", sent
+    if have("residual_phones"):
+        lost = f"{s['residuals_evicted']:,}, {s['residuals_discarded']:,}"
+        yield "phones that used a residual; evicted, discarded", f"{s['residual_phones']:,}; {lost}"
     up, down = s["uplink_bytes_per_phone_mean"], s["downlink_bytes_per_phone_mean"]
     yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
     joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
     yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
+    if s["uploads_corrupt"]:
+        yield "payloads that failed their checksum", f"{s['uploads_corrupt']:,}"
     yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"
     if have("privacy_unit"):
         epsilon = s["epsilon_policy"]

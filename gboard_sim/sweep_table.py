@@ -8,6 +8,7 @@
 | `status`, `message` | `done`, or `failed` and why; a failed run has no figures |
 | one for each swept key | its value; a table as JSON |
 | `validation_recall_at_3` | validation users, last version: what choices are made on |
+| `course` | the same by version, with days, bytes and joules up to it: see `sweep_course.py` |
 | `recall_at_1`, ... | figures of the run's `summary.json`, by the names that they have there |
 | `wall_s` | seconds that the run took; the only column that depends on the machine |
 
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gboard_sim import sweep_course
 from gboard_sim.experiment_file import Point
 from gboard_sim.runlog import RunDirectory, aside
 
@@ -42,6 +43,7 @@ FIGURES: Mapping[str, pa.DataType] = {
     "phones_participated": pa.int64(),
     "sessions": pa.int64(),
     "trained_tokens": pa.int64(),
+    "wire_share": pa.float64(),
     "uplink_bytes": pa.int64(),
     "downlink_bytes": pa.int64(),
     "uplink_bytes_per_phone_mean": pa.float64(),
@@ -72,13 +74,16 @@ def row(point: Point, directory: RunDirectory, failure: str | None) -> dict[str,
         "message": failure,
         **{key: _cell(value) for key, value in point.values.items()},
         "validation_recall_at_3": None,
+        "course": None,
         **dict.fromkeys(FIGURES),
         "wall_s": None,
     }
     if failure is None:
         summary = directory.read_json("summary.json")
         found |= {key: _number(summary.get(key)) for key in FIGURES}
-        found["validation_recall_at_3"] = _validation(directory)
+        found["course"] = sweep_course.course(directory, summary["phones"])
+        if found["course"]:
+            found["validation_recall_at_3"] = found["course"][-1]["validation_recall_at_3"]
         found["wall_s"] = summary.get("machine", {}).get("wall_s")
     return found
 
@@ -90,7 +95,8 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) ->
         RunDirectoryError: It cannot be written.
     """
     words = dict.fromkeys(("run", "setting", "status", "message"), pa.string())
-    figures = {"validation_recall_at_3": pa.float64(), **FIGURES, "wall_s": pa.float64()}
+    judged = {"validation_recall_at_3": pa.float64(), "course": sweep_course.TYPE}
+    figures = {**judged, **FIGURES, "wall_s": pa.float64()}
     points = {key: _type([one[key] for one in rows]) for key in keys}
     types = {**words, "seed": pa.int64(), **points, **figures}
     texts = [key for key in keys if pa.types.is_string(types[key])]
@@ -98,13 +104,6 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) ->
     schema = pa.schema([(name, types[name]) for name in rows[0]])
     with aside(path) as partial:
         pq.write_table(pa.Table.from_pylist(cells, schema=schema), partial)
-
-
-def _validation(directory: RunDirectory) -> float | None:
-    table = directory.table("evaluations", ("version", "set", "group", "recall_at_3"))
-    judged = pc.and_(pc.equal(table["set"], "validation"), pc.equal(table["group"], "all"))
-    rows = table.filter(judged).sort_by("version")
-    return float(rows["recall_at_3"][-1].as_py()) if rows.num_rows else None
 
 
 def _cell(value: Any) -> Any:

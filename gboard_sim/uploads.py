@@ -3,7 +3,7 @@
 One becomes an object of `records` when somebody asks for it, and is not kept.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -21,7 +21,7 @@ class StintRows:
         first: Attempt `i` has the stints `first[i]:first[i + 1]`. Shape [n + 1].
         phone: Of each stint. Shape [m], as all below.
         nth: The phone's own count of stints before it.
-        version: The version that its cycle started from.
+        version: The version that it trained on from.
         row_first: First row of `Typing` in its cache.
         row_last: Last-plus-one row.
         tokens: Tokens trained on.
@@ -115,6 +115,9 @@ class StintRows:
         return summed
 
 
+Sizes = Callable[[StintRows], Ints]
+"""The payload's size of attempts, as their text tells. Shape [n]."""
+
 _COLUMNS = (
     "phone",
     "nth",
@@ -205,7 +208,7 @@ class Uploads(Sequence[Upload]):
     @property
     def base(self) -> Ints:
         """The version that each update is measured from."""
-        return self.stints.version[self.stints.first[:-1]]
+        return self.stints.version[self.stints.first[1:] - 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +228,19 @@ class Dropouts(Sequence[Dropout]):
     stints: StintRows
     shape: npt.NDArray[np.str_]
     at_s: Floats
+
+    @classmethod
+    def of(cls, dropouts: Sequence[Dropout]) -> "Dropouts":
+        """Columns of dropouts that are objects; columns stay as they are."""
+        if isinstance(dropouts, cls):
+            return dropouts
+        return cls(
+            session=np.array([d.session for d in dropouts], dtype=np.int64),
+            phone=np.array([d.phone for d in dropouts], dtype=np.int64),
+            stints=StintRows.of(d.stints for d in dropouts),
+            shape=np.array([d.shape for d in dropouts], dtype="<U8"),
+            at_s=np.array([d.at_s for d in dropouts], dtype=np.float64),
+        )
 
     @classmethod
     def none(cls) -> "Dropouts":

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, get_args
 
-from gboard_sim import catalogue
+from gboard_sim import catalogue, seeds
 from gboard_sim.claims import at_server, claim_of, on_phones
-from gboard_sim.communication import codecs, compatibility, schedules
+from gboard_sim.communication import codecs, compatibility, downlink, schedules
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.distributed_claims import beside_bytes
@@ -32,8 +32,10 @@ from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.learning.model.spec import ModelSpec
+from gboard_sim.learning.model.trained_parts import TrainedParts
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
-from gboard_sim.model_spec import parameters_of, spec_of
+from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
@@ -50,9 +52,11 @@ class World:
         rules: How rounds go, or how an asynchronous server buffers.
         terms: On which phones take part.
         spec: The model's sizes.
+        parts: What phones train of it.
         parameters: Numbers in an update.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
+        downlink: How a version becomes bytes; None where phones download whole models.
         optimizer: The server's.
         server_rate: The server's learning rate for the step that makes a version.
         central: The optimiser of the arm `central`.
@@ -68,9 +72,11 @@ class World:
     rules: RoundRules | BufferRules
     terms: Terms
     spec: ModelSpec
+    parts: TrainedParts
     parameters: int
     schedule: Schedule
     codec: Codec
+    downlink: Codec | None
     optimizer: ServerOptimizer
     server_rate: Callable[[int], float]
     central: ServerOptimizer
@@ -78,6 +84,14 @@ class World:
     claim: Claim | None
     mechanism: Mechanism
     at_server: ServerMechanism | None
+
+    def wire(self, tokens: int) -> Wire:
+        """What of an update travels, where the model has that many token ids."""
+        return Wire(self.spec, tokens, self.parts)
+
+    def flop_per_token(self, tokens: int) -> float:
+        """Floating-point operations to train on one token of that many ids."""
+        return self.parts.flop_per_token(self.spec, tokens)
 
 
 def build(experiment: Experiment) -> World:
@@ -91,6 +105,7 @@ def build(experiment: Experiment) -> World:
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, codecs.CODECS)
+    _known("downlink.name", experiment.downlink.name, codecs.CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
     server, central = experiment.server, experiment.central
     if (pretraining := experiment.training.pretraining) is not None:
@@ -100,6 +115,8 @@ def build(experiment: Experiment) -> World:
         experiment.codec.name,
         experiment.privacy.mechanism,
         weights=experiment.server.weights,
+        error_feedback=experiment.codec.error_feedback,
+        word_rows=experiment.training.word_rows,
     )
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
@@ -118,9 +135,11 @@ def build(experiment: Experiment) -> World:
         rules=_rules(experiment.protocol, phones),
         terms=_terms(experiment),
         spec=spec_of(experiment),
+        parts=parts_of(experiment),
         parameters=parameters,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
+        downlink=_downlink(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
         server_rate=_rate(server.learning_rate, server.decay).at,
         central=_optimizer("central", central.optimizer, central.options),
@@ -194,7 +213,8 @@ def _terms(experiment: Experiment) -> Terms:
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
         session_timeout_s=protocol.session_timeout_s or math.inf,
-        capacity=Capacity(**experiment.network.model_dump()),
+        capacity=Capacity(**experiment.network.model_dump(exclude={"corruption"})),
+        corruption=experiment.network.corruption,
         pauses=protocol.interruption == "pause",
     )
 
@@ -246,15 +266,32 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
 def _codec(experiment: Experiment) -> Codec:
     """How an update becomes bytes."""
     asked = experiment.codec
-    given = asked.model_dump(exclude={"name", "lossless"}, exclude_none=True)
     try:
-        made = codecs.build(asked.name, experiment.run.seed, given, lossless=asked.lossless)
+        made = codecs.build(asked.name, experiment.run.seed, asked.options, lossless=asked.lossless)
     except ValueError as error:
         raise ExperimentError(f"[codec] {error}") from error
+    if asked.error_feedback and not codecs.is_biased(made):
+        raise ExperimentError(
+            f"codec.error_feedback = true is not allowed with codec.name = {asked.name!r}: its "
+            "errors average out over phones; allowed: one_bit, top_k, and drive with "
+            "codec.scale = 'least_error'"
+        )
     if isinstance(made, codecs.Modular):
         up, down = beside_bytes(experiment)
         return replace(made, beside_bytes=up, answer_bytes=down)
     return made
+
+
+def _downlink(experiment: Experiment) -> Codec | None:
+    """How a version becomes bytes."""
+    asked = experiment.downlink
+    seed = int(seeds.bits(experiment.run.seed, "downlink"))
+    try:
+        made = codecs.build(asked.name, seed, asked.options)
+        downlink.refuse_unstable(made)
+    except ValueError as error:
+        raise ExperimentError(f"[downlink] {error}") from error
+    return None if asked.name == downlink.WHOLE else made
 
 
 def _optimizer(table: str, name: str, options: Mapping[str, float]) -> ServerOptimizer:

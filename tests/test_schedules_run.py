@@ -1,6 +1,7 @@
 """Every schedule in a whole run, and adaptive ones over workers, lookahead and a kill."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -21,6 +22,8 @@ OPTIONS = {
     "quadratic": ["schedule.alpha=2.3"],
     "adacomm": ["schedule.every=1"],
     "norm_triggered": ["schedule.threshold=3.0", "schedule.most_windows=3"],
+    "lazy": ["schedule.norm=1.5", "schedule.age=2"],
+    "cmfl": ["schedule.agreement=0.6"],
     # Thirty payloads of 291,472 bytes are 8.7 MB: k = 2, as for every_kth.
     "data_budget": ["schedule.uplink_mb_per_month=5.0"],
 }
@@ -33,6 +36,8 @@ STEPS = {  # of cycles from versions 0, 1, 2 and 3, where training.steps is 4 an
     "quadratic": [5, 5, 5, 5],
     "adacomm": [4, 4, 2, 1],
     "norm_triggered": [4, 4, 4, 4],
+    "lazy": [4, 4, 4, 4],
+    "cmfl": [4, 4, 4, 4],
     "data_budget": [4, 4, 4, 4],
 }
 
@@ -52,7 +57,7 @@ def bits(path):
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_each_schedule_runs_and_phones_train_what_it_says(tmp_path, name):
-    made = run(tmp_path / "run", name)
+    made = run(tmp_path / "run", name, "protocol.separation_versions=2", "run.days=6")
     assert made.summary["versions"] == 4
     stints = [s for row in made.table("cohorts")["stints"].to_pylist() for s in row]
     least = min(len(row) for row in made.table("cohorts")["stints"].to_pylist())
@@ -61,16 +66,54 @@ def test_each_schedule_runs_and_phones_train_what_it_says(tmp_path, name):
     assert found == {version: STEPS[name][version] for version in found}
     assert 0 in found
     assert len(found) > 1
+    used: dict[int, list[int]] = {}
+    for row in made.table("cohorts").to_pylist():
+        used.setdefault(row["phone"], []).append(row["makes_version"])
+    assert all(b - a >= 2 for versions in used.values() for a, b in pairwise(versions))
+
+
+def test_a_phone_that_carries_its_update_on_downloads_each_newer_version(tmp_path):
+    more = ["schedule.k=3", "run.versions=8", "schedule.max_age=20"]
+    never = run(tmp_path / "never", "every_kth", *more)
+    moved = run(tmp_path / "moved", "every_kth", *more, "schedule.rebase=each_window")
+    bases = [
+        [{stint["version"] for stint in row["stints"]} for row in made.table("cohorts").to_pylist()]
+        for made in (never, moved)
+    ]
+    assert all(len(versions) == 1 for versions in bases[0])
+    assert any(len(versions) > 1 for versions in bases[1])
+    staleness = [
+        max(row["staleness_mean"] for row in made.table("versions").to_pylist())
+        for made in (never, moved)
+    ]
+    assert staleness[1] < staleness[0]
+    downloads = [made.table("sessions")["download_bytes"].to_pylist() for made in (never, moved)]
+    models = [sum(size > 0 for size in each) / len(each) for each in downloads]
+    assert models[1] > models[0]
+
+
+def test_signs_of_the_last_step_are_paid_for(tmp_path):
+    made, plain = run(tmp_path / "cmfl", "cmfl"), run(tmp_path / "plain", "fixed")
+    model, with_signs = (
+        max(each.table("sessions")["download_bytes"].to_pylist()) for each in (plain, made)
+    )
+    assert with_signs - model == -(-made.summary["model_parameters"] // 8)
+    agreed = [a for a in made.table("answers")["sign_agreement"].to_pylist() if a is not None]
+    assert agreed
+    assert all(0 <= share <= 1 for share in agreed)
 
 
 class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["adacomm", "norm_triggered"])
+@pytest.mark.parametrize("name", ["adacomm", "norm_triggered", "lazy", "cmfl", "moves on"])
 def test_a_run_that_waits_has_the_same_bits_over_workers_and_lookahead_and_when_killed(
-    tmp_path, name
+    tmp_path, name, monkeypatch
 ):
+    if name == "moves on":
+        name, moves = "every_kth", [*OPTIONS["every_kth"], "schedule.rebase=each_window"]
+        monkeypatch.setitem(OPTIONS, name, moves)
     whole = run(tmp_path / "whole", name, "run.checkpoint_every=1")
     other = run(tmp_path / "other", name, "run.checkpoint_every=1", "run.workers=2",
                 "run.lookahead=0")  # fmt: skip

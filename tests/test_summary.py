@@ -17,15 +17,15 @@ SESSIONS = [
     ("train", "-v[]+#", 0.0, 5.0, 10, 7, -1),
     ("train", "-v[]+!", 1.0, 4.0, 10, 3, -1),
     ("evaluate", "-v[]+^", 20.0, 1.0, 10, 2, 1),
-    ("install", "v", 30.0, 0.0, 4, 0, -1),
+    ("train", "v", 30.0, 0.0, 4, 0, -1),
     ("train", "-v[]+^", 100.0, 20.0, 10, 7, 2),
 ]
 END = SimpleNamespace(
     stop_reason="days", versions=2, rounds=2, abandoned=1, evaluations=3, ended_s=43_200.0,
-    installs=0, install_bytes=0,
+    installs=1, install_bytes=5,
     checkins=9, rejected=2, turned_away=1, sessions=6, cycles_abandoned=0,
     participations=np.array([0, 2, 0, 0]),
-    upload_bytes=np.array([0, 20, 6, 0]), download_bytes=np.array([4, 30, 10, 10]),
+    upload_bytes=np.array([0, 20, 6, 0]), download_bytes=np.array([9, 30, 10, 10]),
     energy_j=np.array([[1.0, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3]]),
 )  # fmt: skip
 
@@ -36,13 +36,13 @@ def found(path, sessions=SESSIONS, end=END, closed_s=(65.0, 160.0)):
     versions = [{"version": n, "closed_s": at} for n, at in enumerate(closed_s, start=1)]
     for name, made in (("sessions", rows), ("versions", versions)):
         pq.write_table(pa.Table.from_pylist(made, SCHEMAS[name]), path / f"{name}.parquet")
-    return summary.plain(summary._fleet(RunDirectory(path), end))
+    return summary.plain(summary.fleet_figures(RunDirectory(path), end))
 
 
 def test_bytes_are_counted_by_purpose_and_add_up(tmp_path):
     facts = found(tmp_path)
     up = {"used": 14, "unused": 7, "broken_off": 3, "evaluation": 2}
-    down = {"training": 40, "evaluation": 10, "install": 4}
+    down = {"training": 44, "evaluation": 10, "install": 5}
     assert (facts["uplink_bytes_by_purpose"], facts["downlink_bytes_by_purpose"]) == (up, down)
     assert (sum(up.values()), sum(down.values())) == (
         facts["uplink_bytes"],

@@ -59,6 +59,9 @@ _PUBLIC = (
 )
 """Schedules that follow from the version and the phone's own count alone."""
 
+_TRIGGERED = ("norm_triggered", "lazy", "cmfl")
+"""Schedules that look at an update before it is sent."""
+
 _PRIVATE = (
     "local_gaussian",
     "local_laplace",
@@ -88,7 +91,7 @@ _FOLLOWS_NORM = (
 
 ENTRIES = (
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=("none",),
         weights=("examples", "tokens", "uniform"),
@@ -111,7 +114,7 @@ ENTRIES = (
         reason=_FOLLOWS_LOSS,
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=_CODECS,
         mechanisms=_PRIVATE,
         weights=(),
@@ -133,14 +136,14 @@ ENTRIES = (
         reason=_FOLLOWS_LOSS,
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=("modular",),
         mechanisms=_IN_SUMS,
         weights=(),
         reason=_FOLLOWS_NORM,
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=_IN_SUMS,
         weights=(),
@@ -148,13 +151,30 @@ ENTRIES = (
         "send; set codec.name to modular",
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=("modular",),
         mechanisms=("none", *_PRIVATE),
         weights=(),
         reason="modular sends whole numbers modulo 2^bits, into which only distributed mechanisms "
         "scale and round an update; set codec.name to k_level for numbers of few bits",
     ),
+)
+
+
+ERROR_FEEDBACK = ("none",)
+"""Mechanisms with which phones may keep what a codec left out of their payloads."""
+
+ERROR_FEEDBACK_REASON = (
+    "a residual carries what earlier text left out of a payload into a later one, outside the clip "
+    "that the claim counts on; set codec.error_feedback to false"
+)
+
+TYPED_ROWS = ("none",)
+"""Mechanisms with which phones may send the rows of words that they typed, and no others."""
+
+TYPED_ROWS_REASON = (
+    "which rows a phone sends tells which words it typed, and so does their number, without noise; "
+    "set training.word_rows to all or frozen"
 )
 
 
@@ -169,7 +189,15 @@ def table() -> tuple[Cell, ...]:
     )
 
 
-def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
+def check(
+    schedule: str,
+    codec: str,
+    mechanism: str,
+    *,
+    weights: str,
+    error_feedback: bool = False,
+    word_rows: str = "all",
+) -> None:
     """Lets a combination pass that composes.
 
     Args:
@@ -177,6 +205,8 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
         codec: Name of the codec.
         mechanism: Name of the mechanism.
         weights: What an upload counts for: `examples`, `tokens` or `uniform`.
+        error_feedback: Whether phones keep what the codec left out.
+        word_rows: The rows of words that phones send: `all`, `typed` or `frozen` for none.
 
     Raises:
         IncompatibleError: It does not compose; the message gives the reason.
@@ -189,6 +219,14 @@ def check(schedule: str, codec: str, mechanism: str, *, weights: str) -> None:
                     f"{asked} and weights {weights!r} cannot compose: {cell.reason}"
                     if cell.reason
                     else f"weights {weights!r}: must be one of {', '.join(cell.weights)}"
+                )
+            if error_feedback and mechanism not in ERROR_FEEDBACK:
+                raise IncompatibleError(
+                    f"{asked} and error feedback cannot compose: {ERROR_FEEDBACK_REASON}"
+                )
+            if word_rows == "typed" and mechanism not in TYPED_ROWS:
+                raise IncompatibleError(
+                    f"{asked} and word_rows 'typed' cannot compose: {TYPED_ROWS_REASON}"
                 )
             return
     raise IncompatibleError(

@@ -18,13 +18,19 @@ DOWNLOAD, TRAIN, UPLOAD = range(3)
 class Conditions:
     """The conditions that the phones of a population meet.
 
+    Args:
+        population: The phones.
+        seed: Keys what is random.
+        corruption: Probability that a payload which arrived is damaged.
+
     Attributes:
         population: The phones.
     """
 
-    def __init__(self, population: Population, seed: int) -> None:
+    def __init__(self, population: Population, seed: int, corruption: float = 0.0) -> None:
         self.population = population
         self._seed = seed
+        self._corruption = corruption
 
     def rate(self, phase: int, phone: Ints, at_s: Floats) -> tuple[Floats, Floats]:
         """How fast links are, and until when.
@@ -70,3 +76,14 @@ class Conditions:
         draw = phase + 3 * attempt
         broken = seeds.uniforms(self._seed, "failure", phone, count, draw) < odds[phone]
         return broken, seeds.uniforms(self._seed, "failure/when", phone, count, draw)
+
+    def corrupts(self, phone: Ints, count: Ints) -> Flags:
+        """Whether each payload, if it arrives, fails its checksum. Shape [n].
+
+        Args:
+            phone: Phones. Shape [n].
+            count: Sessions that each phone had before. Shape [n].
+        """
+        if not self._corruption:
+            return np.zeros(len(phone), dtype=bool)
+        return seeds.uniforms(self._seed, "corruption", phone, count) < self._corruption

@@ -16,7 +16,7 @@ from gboard_sim.fleet.conditions import DOWNLOAD, Conditions
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.protocols import Learner
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.records import Floats, Ints
 from gboard_sim.units import HOUR_S
 
 Histogram = Callable[[float, Ints, Ints], None]
@@ -40,7 +40,6 @@ class ContinuousSync:
     """The installed versions of a fleet.
 
     Attributes:
-        installed_version: Of each phone. Shape [phones].
         installs: Completed installs.
         download_bytes: Bytes of each phone's installs, broken-off ones too. Shape [phones].
         energy_j: Low, central, high, of each phone's installs. Shape [3, phones].
@@ -59,13 +58,13 @@ class ContinuousSync:
         log: Histogram,
     ) -> None:
         n = conditions.population.phones
-        self.installed_version: Ints = np.zeros(n, dtype=np.int64)
         self.installs = 0
         self.download_bytes: Ints = np.zeros(n, dtype=np.int64)
         self.energy_j: Floats = np.zeros((3, n))
         self.next_s = HOUR_S
         self._rules = rules
         self._phones = phones
+        phones.holds[:] = 0
         self._conditions = conditions
         self._calendar = calendar
         self._learner = learner
@@ -75,10 +74,8 @@ class ContinuousSync:
         self._met = np.zeros(n, dtype=bool)
         self._newest = 0
 
-    def landed(self, phone: Ints, version: Ints, downloaded: Flags) -> None:
-        """Takes note of sessions that are over, and of what they downloaded. Shape [n] each."""
-        got, version = phone[downloaded], version[downloaded]
-        self.installed_version[got] = np.maximum(self.installed_version[got], version)
+    def landed(self, phone: Ints) -> None:
+        """Takes note of phones whose sessions are over. Shape [n]."""
         self._met[phone] = True
 
     def hour(self, newest: int) -> None:
@@ -89,7 +86,7 @@ class ContinuousSync:
         """
         began_s, self.next_s = self.next_s - HOUR_S, self.next_s + HOUR_S
         newest, self._newest = self._newest, newest
-        behind = newest - self.installed_version >= self._rules.min_lag
+        behind = newest - self._phones.holds >= self._rules.min_lag
         free_s = self._last_s + self._rules.every_h * HOUR_S
         rested = free_s < began_s + HOUR_S
         phone = np.flatnonzero(behind & rested & ~self._phones.busy & ~self._met)
@@ -99,13 +96,13 @@ class ContinuousSync:
         here[here] = self._allowance.suffices(phone[here], start_s[here])
         if here.any():
             self._install(phone[here], start_s[here], end_s[here], newest)
-        version, phones = np.unique(self.installed_version, return_counts=True)
-        self._log(began_s + HOUR_S, version, phones)
+        version, phones = np.unique(self._phones.holds, return_counts=True)
+        self._log(began_s + HOUR_S, version.astype(np.int64), phones)
 
     def _install(self, phone: Ints, start_s: Floats, window_end_s: Floats, newest: int) -> None:
         """Downloads the newest version, as far as each window lets it. Shape [n] each."""
         population = self._conditions.population
-        held = self.installed_version[phone]
+        held = self._phones.holds[phone].astype(np.int64)
         size = self._learner.download_bytes(held, newest) / (1.0 - population.loss_share[phone])
         rate, _ = self._conditions.rate(DOWNLOAD, phone, start_s)
         round_trip_s = population.round_trip_s[phone]
@@ -117,6 +114,6 @@ class ContinuousSync:
         self.download_bytes[phone] += got
         self.energy_j[:, phone] += joules
         self._allowance.spend(phone, start_s, got, joules[1])
-        self.installed_version[phone[whole]] = newest
+        self._phones.holds[phone[whole]] = newest
         self._last_s[phone[whole]] = start_s[whole]
         self.installs += int(whole.sum())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.protocols import Typed
+from gboard_sim.protocols import Downlink, Typed
 from gboard_sim.records import Answer, Attempt, Cohort, Floats, Ints, Measure, Outcome
 from gboard_sim.units import DAY_S
 
@@ -19,19 +19,26 @@ class FakeLearner:
     """
 
     def __init__(
-        self, typing: Typed, download_bytes: int, *, stop_at_version: int | None = None
+        self,
+        typing: Typed,
+        download_bytes: int,
+        *,
+        downlink: Downlink | None = None,
+        stop_at_version: int | None = None,
     ) -> None:
         """A fake learner.
 
         Args:
             typing: Who typed how much; `plausible_typing` makes some.
             download_bytes: Bytes of a model, whatever a phone holds.
+            downlink: What phones download instead, where it is not the whole model.
             stop_at_version: The version at which it asks the run to stop, as `fake`.
         """
         self.answers: frozenset[Answer] = frozenset(() if stop_at_version is None else ("stop",))
         self.cohorts = 0
         self._typing = typing
         self._download_bytes = download_bytes
+        self._downlink = downlink
         self._stop_at_version = stop_at_version
 
     def typing(self) -> Typed:
@@ -39,7 +46,9 @@ class FakeLearner:
         return self._typing
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
-        """The whole model, whatever is held. Shape [n]."""
+        """The whole model, whatever is held, or what the downlink asks. Shape [n]."""
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.full(len(held), self._download_bytes, dtype=np.int64)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:

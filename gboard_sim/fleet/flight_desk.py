@@ -20,7 +20,7 @@ from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.protocols import Codec, Learner, Triggered
 from gboard_sim.records import Attempt, Flags, Floats, Ints
-from gboard_sim.uploads import Dropouts, Uploads
+from gboard_sim.uploads import Dropouts, Sizes, Uploads
 
 REPORT_BYTES = 96
 """What a phone sends of an evaluation: a dozen numbers, each of eight bytes (assumed)."""
@@ -38,6 +38,7 @@ class FlightDesk:
         next_window: Where a session goes on that outlives its window; None ends it there.
         learner: The learning half.
         codec: How large an update is.
+        sizes: How large each attempt's is, where that follows from its text.
         accounts: Where sessions are logged.
         admission: Who may take part.
         allowance: What phones may spend.
@@ -46,7 +47,7 @@ class FlightDesk:
         trigger: Decides who sends, where a phone looks at its update first; None where all send.
         weights: What an upload's weight is.
         configured: Told of phones that are configured, and when: to check that they may be.
-        landed: Told of sessions that are over: phones, versions, whether each was downloaded.
+        landed: Told of the phones of sessions that are over.
 
     Attributes:
         bases: How many sessions that are not settled work from each version.
@@ -63,6 +64,7 @@ class FlightDesk:
         next_window: NextWindow | None,
         learner: Learner,
         codec: Codec,
+        sizes: Sizes | None,
         accounts: Accounts,
         admission: Admission,
         allowance: Allowance,
@@ -71,7 +73,7 @@ class FlightDesk:
         trigger: Triggered | None,
         weights: Weights,
         configured: Callable[[Ints, Floats], None],
-        landed: Callable[[Ints, Ints, Flags], None],
+        landed: Callable[[Ints], None],
     ) -> None:
         self.bases: Counter[int] = Counter()
         self._env = env
@@ -89,7 +91,9 @@ class FlightDesk:
         self._weights = weights
         self._configured = configured
         self._landed = landed
-        self._fixed_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else None
+        self._sizes = sizes
+        known = codec.size == "fixed" and sizes is None
+        self._fixed_bytes = codec.payload_bytes(parameters) if known else None
 
     def configure(self, held: Selection, start_s: Floats, version: int) -> Flight:
         """Hands out the plan of a version.
@@ -283,7 +287,9 @@ class FlightDesk:
     def _land(self, flight: Flight, rows: Ints, batch: Batch, *, checked_in: bool) -> None:
         """The last of some sessions; those of a flight are logged when all are settled."""
         flight.open[rows] = False
-        self._landed(batch.phone, batch.base, batch.priced.downloaded)
+        got, version = batch.phone[batch.priced.downloaded], batch.base[batch.priced.downloaded]
+        self._phones.holds[got] = np.maximum(self._phones.holds[got], version)
+        self._landed(batch.phone)
         self.bases -= Counter(flight.opened.base[rows].tolist())
         if not flight.open.any():
             columns = self._desk.columns(
@@ -298,8 +304,9 @@ class FlightDesk:
     def _measure(self, flight: Flight) -> None:
         """Finds what timing needs of the attempts that get as far as their uploads.
 
-        That is the payload where the codec is measured, 0 for the others; and where uploads are
-        triggered, who stays silent. A phone that tries again what it sent before is not judged.
+        That is the payload where sizes follow from the text or the codec is measured, 0 for the
+        others; and where uploads are triggered, who stays silent. A phone that tries again what it
+        sent before is not judged.
         """
         rows, phone = np.arange(len(flight.open)), flight.held.phone
         priced = price(flight.opened.asked, self._conditions, self._next_window)
@@ -307,7 +314,11 @@ class FlightDesk:
         judged = priced.reached[UPLOAD] & ~self._phones.complete[phone]
         if self._trigger is None:
             judged[:] = False
-        asked = priced.reached[UPLOAD] if self._fixed_bytes is None else judged
+        is_measured = self._fixed_bytes is None and self._sizes is None
+        asked = priced.reached[UPLOAD] if is_measured else judged
+        if self._sizes is not None:
+            sent = np.flatnonzero(priced.reached[UPLOAD])
+            flight.payload_bytes[sent] = self._sizes(stints.take(sent))
         attempts = [
             Attempt(
                 flight.first_session + row,
@@ -318,19 +329,23 @@ class FlightDesk:
             for row in np.flatnonzero(asked).tolist()
         ]
         self._learner.expect(attempts)
-        norm = np.full(len(rows), np.nan)
+        looked = np.full(len(rows), np.nan)
         for attempt in attempts:
             row, found = attempt.session - flight.first_session, self._learner.measure(attempt)
-            if self._fixed_bytes is None:
+            if is_measured:
                 if found.payload_bytes is None:
                     raise TypeError("learner.measure gave no payload_bytes for a measured codec")
                 flight.payload_bytes[row] = found.payload_bytes
-            if judged[row]:
-                if found.norm is None:
-                    raise TypeError("learner.measure gave no norm for a triggered schedule")
-                norm[row] = found.norm
+            if judged[row] and self._trigger is not None:
+                value = getattr(found, self._trigger.looks_at)
+                if value is None:
+                    raise TypeError(
+                        f"learner.measure gave no {self._trigger.looks_at} for a triggered schedule"
+                    )
+                looked[row] = value
         if self._trigger is not None and judged.any():
             windows = self._phones.kept[phone[judged]].astype(np.int64) + 1
-            sends = self._trigger.sends(flight.version, windows, norm[judged])
+            base = flight.opened.base[judged]
+            sends = self._trigger.sends(flight.version, base, windows, looked[judged])
             flight.silent[judged] = ~sends
             flight.payload_bytes[flight.silent] = 0

@@ -36,6 +36,7 @@ class Phones:
         rested: Windows of the cycle that went by without training, where the schedule has such.
         complete: Whether the cycle needs no more training, only an upload.
         retrying: Whether an upload window of the cycle has gone by without an accepted upload.
+        holds: Version that it downloaded last, -1 where it has none.
         capped: Whether it has sent all the payloads that it may.
         checkins: Check-ins so far.
         sessions: Sessions begun so far, windows without a check-in included.
@@ -64,6 +65,7 @@ class Phones:
         self.rested = np.zeros(phones, dtype=np.int32)
         self.complete = np.zeros(phones, dtype=bool)
         self.retrying = np.zeros(phones, dtype=bool)
+        self.holds = np.full(phones, -1, dtype=np.int32)
         self.capped = np.zeros(phones, dtype=bool)
         self.checkins = np.zeros(phones, dtype=np.int32)
         self.sessions = np.zeros(phones, dtype=np.int32)

@@ -10,12 +10,13 @@ from gboard_sim.fleet.asked import Asked
 from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
 from gboard_sim.fleet.course import Course
 from gboard_sim.fleet.solo_sessions import NextWindow, SoloSessions
+from gboard_sim.purposes import CORRUPT
 from gboard_sim.records import Flags, Floats, Ints
 
 __all__ = ["DOWNLOAD", "TRAIN", "UPLOAD", "NextWindow", "Priced", "price", "price_of", "shapes"]
 
-_DONE, _ARRIVED, _INTERRUPTED, _ERROR, _USED = range(5)
-_ENDINGS = ("", "#", "!", "*", "^")
+_DONE, _ARRIVED, _INTERRUPTED, _ERROR, _USED, _CORRUPT = range(6)
+_ENDINGS = ("", "#", "!", "*", "^", CORRUPT)
 _CENTRAL = 1  # of low, central and high
 
 _ROUNDING = 1e-6
@@ -33,7 +34,7 @@ class Priced:
         reached: Whether each phase was begun. Shape [3, n].
         downloaded: Whether a download was completed. Shape [n].
         trained: Whether training was completed. Shape [n].
-        arrived: Whether the upload was completed. Shape [n].
+        arrived: Whether the upload was completed and passed its checksum. Shape [n].
         ended_s: End of the session. Shape [n].
         window_end_s: End of the window in which it ended: a later one than the first only after a
             pause. Shape [n].
@@ -101,7 +102,8 @@ def price_of(course: Course, asked: Asked, conditions: Conditions) -> Priced:
     power_w = conditions.population.power_w[:, :, asked.phone]
     with np.errstate(invalid="ignore", divide="ignore"):
         part = np.where(course.train_s > 0.0, course.spent_s[TRAIN] / course.train_s, 0.0)
-    ending = np.where(complete[UPLOAD], _ARRIVED, _DONE)
+    corrupt = complete[UPLOAD] & conditions.corrupts(asked.phone, asked.count)
+    ending = np.where(complete[UPLOAD], np.where(corrupt, _CORRUPT, _ARRIVED), _DONE)
     ending = np.where(course.cut, _INTERRUPTED, np.where(course.failed, _ERROR, ending))
     return Priced(
         began_s=course.began_s,
@@ -109,7 +111,7 @@ def price_of(course: Course, asked: Asked, conditions: Conditions) -> Priced:
         reached=course.reached,
         downloaded=complete[DOWNLOAD],
         trained=complete[TRAIN],
-        arrived=complete[UPLOAD],
+        arrived=complete[UPLOAD] & ~corrupt,
         ended_s=course.now_s,
         window_end_s=course.window_end_s,
         paused_s=course.paused_s,
@@ -131,7 +133,7 @@ def _count(amount: Floats) -> Ints:
 
 def _shape_table() -> npt.NDArray[np.str_]:
     """Every shape by checked-in, phases reached, trained, and ending (used uploads last)."""
-    table = np.empty((2, 2, 2, 2, 2, 5), dtype="<U8")
+    table = np.empty((2, 2, 2, 2, 2, len(_ENDINGS)), dtype="<U8")
     for index in np.ndindex(*table.shape):
         checked_in, downloaded, training, trained, uploading, ending = index
         table[index] = (

@@ -56,8 +56,7 @@ class StopRules:
     Attributes:
         days: Simulated days. No round is configured after them; one that is reporting closes.
         versions: Server steps.
-        budgets: Limits of means over the fleet's phones, by name; see `BUDGETS`. Looked at when a
-            round closes.
+        budgets: Limits of what is spent, by name; see `BUDGETS`. Looked at when a round closes.
         evaluate_every: Versions between those at which the learner may ask to stop.
         versions_reason: Why a run ends after so many versions.
     """
@@ -69,7 +68,7 @@ class StopRules:
     versions_reason: str = "versions"
 
 
-BUDGETS = ("uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone")
+BUDGETS = ("uplink_mb_per_phone", "downlink_mb_per_phone", "energy_j_per_phone", "trained_tokens")
 """By the names of their keys in `[run.budget]`, and in the reason why a run ended."""
 
 

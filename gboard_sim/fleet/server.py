@@ -70,6 +70,7 @@ class Server:
         self.version = 0
         self.rounds = 0
         self.abandoned = 0
+        self._trained_tokens = 0
         self.stop_reason: str | None = None
         self.ended_s = 0.0
         self.clock_s = 0.0
@@ -223,6 +224,7 @@ class Server:
         self.rounds += 1
         oldest = self._oldest = min(self.version, self._oldest_base())
         self._accounts.flush()
+        self._trained_tokens += int(uploads.stints.tokens.sum())
         self._learner.step(
             Cohort(
                 task="train",
@@ -255,7 +257,8 @@ class Server:
 
     def _oldest_base(self) -> int:
         """The oldest version that a phone works from, or has kept training from."""
-        return min(int(self._phones.base.min(initial=NONE)), *self._flights.bases, NONE)
+        base = int(self._phones.base.min(initial=NONE))
+        return min(base, self._phones.unsent.oldest(), *self._flights.bases, NONE)
 
     def judge(self, reports: Uploads, version: int, closed_s: float) -> None:
         """Hands over the reports of phones that scored a version."""
@@ -304,6 +307,7 @@ class Server:
             "uplink_mb_per_phone": accounts.upload_bytes.sum() / phones / BYTES_PER_MB,
             "downlink_mb_per_phone": downloaded / phones / BYTES_PER_MB,
             "energy_j_per_phone": (accounts.energy_j[1].sum() + installs[1]) / phones,
+            "trained_tokens": self._trained_tokens,
         }
         for name, limit in self._stop.budgets.items():
             if spent[name] >= limit:

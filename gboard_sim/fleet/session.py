@@ -21,7 +21,17 @@ products for each of its (Kaplan et al., 2020, section 2.1)."""
 
 
 class SessionDesk:
-    """What phones are asked in sessions, and what their cycles come to."""
+    """What phones are asked in sessions, and what their cycles come to.
+
+    Args:
+        population: The phones.
+        phones: What they are doing.
+        work: How much they train.
+        learner: The learning half.
+        flop_per_token: Floating-point operations to train on one token.
+        timeout_s: Seconds after which the server gives up on a session.
+        rebases: Whether phones that train download the newest version in every window.
+    """
 
     def __init__(
         self,
@@ -32,6 +42,8 @@ class SessionDesk:
         *,
         flop_per_token: float,
         timeout_s: float,
+        keeps_versions: bool,
+        rebases: bool,
         answer_bytes: int = 0,
     ) -> None:
         self._population = population
@@ -40,6 +52,8 @@ class SessionDesk:
         self._learner = learner
         self._flop_per_token = flop_per_token
         self._timeout_s = timeout_s
+        self._keeps_versions = keeps_versions
+        self._rebases = rebases
         self._answer_bytes = answer_bytes
 
     def ask(
@@ -62,18 +76,23 @@ class SessionDesk:
             phone: Distinct phones. Shape [n].
             start_s: When each may begin its first phase. Shape [n].
             window_end_s: When each stops being eligible. Shape [n].
-            version: The version that phones without a cycle download.
+            version: The version that phones without a cycle download, and with a schedule that
+                rebases all that train.
             payload_bytes: What each uploads at the end, or None when nobody uploads. Shape [n].
             task: What they are asked.
             sends: Who uploads, where not everybody does. Shape [n].
         """
         phones, judges = self._phones, task == "evaluate"
-        downloads = (phones.base[phone] == NONE) | judges
-        base = np.where(downloads, version, phones.base[phone]).astype(np.int64)
-        trains = ~phones.complete[phone] | judges
+        held, trains = phones.base[phone], ~phones.complete[phone] | judges
+        downloads = (held == NONE) | judges
+        if self._rebases:
+            downloads |= trains & (held != version)
+        base = np.where(downloads, version, held).astype(np.int64)
         wanted = np.zeros(len(phone), dtype=np.int64)
-        held = np.full(int(downloads.sum()), -1, dtype=np.int64)
-        wanted[downloads] = self._learner.download_bytes(held, version)
+        has = phones.holds[phone[downloads]].astype(np.int64)
+        if not self._keeps_versions:
+            has[:] = -1
+        wanted[downloads] = self._learner.download_bytes(has, version)
         uploads = payload_bytes is not None
         if sends is None:
             sends = np.full(len(phone), uploads)

@@ -34,6 +34,7 @@ from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Answered, Codec, Learner, Schedule, Triggered
 from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
+from gboard_sim.uploads import Sizes
 
 _STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit
 
@@ -116,6 +117,7 @@ def simulate(
     learner: Learner,
     *,
     parameters: int,
+    sizes: Sizes | None = None,
     flop_per_token: float,
     seed: int,
     days: float,
@@ -125,6 +127,7 @@ def simulate(
     evaluate_every: int = 1,
     lookahead: int = 8,
     weights: Weights = "examples",
+    keeps_versions: bool = False,
     terms: Terms | None = None,
     windows: WindowSource | None = None,
     stretch_s: float = _STRETCH_S,
@@ -141,6 +144,7 @@ def simulate(
         codec: How large an update is.
         learner: The learning half, or a `FakeLearner`.
         parameters: Numbers in an update.
+        sizes: How large each attempt's update is, where that follows from its text.
         flop_per_token: Floating-point operations to train on one token.
         seed: Keys everything random.
         days: Simulated days; see `StopRules`.
@@ -150,6 +154,8 @@ def simulate(
         evaluate_every: Versions between those at which the learner may ask to stop.
         lookahead: Versions that the fleet may run ahead of the learner. Never changes a bit.
         weights: What an upload's weight is.
+        keeps_versions: Whether a phone keeps the version that it downloaded last, and is priced
+            the way from there to the next.
         terms: On which phones take part; None takes the defaults.
         windows: Where eligible windows come from; None makes them from the phones' habits.
         stretch_s: Seconds of check-ins worked through together. Never changes a bit.
@@ -165,7 +171,8 @@ def simulate(
     terms = terms or Terms()
     stop = StopRules(days, versions, budgets, evaluate_every, versions_reason)
     first_download = learner.download_bytes(np.full(1, -1, dtype=np.int64), 0)
-    payload_bytes = codec.payload_bytes(parameters) if codec.size == "fixed" else 1
+    known = codec.size == "fixed" and sizes is None
+    payload_bytes = codec.payload_bytes(parameters) if known else 1
     check(
         population,
         typing,
@@ -198,17 +205,8 @@ def simulate(
     work = Work(schedule, typing, population.phone_class)
     chooser = Chooser(terms.choice, phones_n, seed)
     env = simpy.Environment()
-    conditions = Conditions(population, seed)
+    conditions = Conditions(population, seed, terms.corruption)
     shared = terms.capacity.shared
-    desk = SessionDesk(
-        population,
-        phones,
-        work,
-        learner,
-        flop_per_token=flop_per_token,
-        timeout_s=terms.session_timeout_s,
-        answer_bytes=codec.answer_bytes if isinstance(codec, Answered) else 0,
-    )
     sync = None
     if terms.sync is not None:
         sync = ContinuousSync(
@@ -220,6 +218,17 @@ def simulate(
             allowance=spending,
             log=log_installed,
         )
+    desk = SessionDesk(
+        population,
+        phones,
+        work,
+        learner,
+        flop_per_token=flop_per_token,
+        timeout_s=terms.session_timeout_s,
+        rebases=schedule.rebases,
+        answer_bytes=codec.answer_bytes if isinstance(codec, Answered) else 0,
+        keeps_versions=keeps_versions,
+    )
     flights = FlightDesk(
         env=env,
         phones=phones,
@@ -229,6 +238,7 @@ def simulate(
         next_window=calendar.next_available if terms.pauses else None,
         learner=learner,
         codec=codec,
+        sizes=sizes,
         accounts=accounts,
         admission=admitted,
         allowance=spending,
@@ -239,7 +249,7 @@ def simulate(
         configured=lambda phone, at_s: invariants.selected(
             phone, at_s, *calendar.next_available(phone, at_s)
         ),
-        landed=sync.landed if sync else lambda _phone, _version, _downloaded: None,
+        landed=sync.landed if sync else lambda _phone: None,
     )
     check_ins = CheckIns(
         phones=phones,

@@ -78,6 +78,16 @@ class StintLog:
         columns = {name: self._columns[name][row] for name in (*_INTEGERS[:-1], *_TIMES)}
         return {"owner": owner, **columns}
 
+    def oldest(self) -> int:
+        """The oldest version that a kept stint trained on from; the largest integer without one."""
+        least = np.iinfo(np.int64).max
+        row = self._newest[self._newest != _NONE]
+        while len(row):
+            least = min(least, self._columns["version"][row].min())
+            row = self._columns["previous"][row]
+            row = row[row != _NONE]
+        return int(least)
+
     def _reserve(self, rows: int) -> None:
         """Room for at least `rows` rows, doubling so that growth costs a constant per row."""
         size = max(rows, 2 * self._rows, 1024)

@@ -24,6 +24,7 @@ class Terms:
         sync: When phones that nobody selected install the newest version; None is never.
         session_timeout_s: Seconds from its configuration after which the server gives a phone up.
         capacity: Links that phones share.
+        corruption: Probability that a payload which arrived fails its checksum.
         pauses: Whether a session that outlives its window goes on in the phone's next.
     """
 
@@ -35,4 +36,5 @@ class Terms:
     sync: SyncRules | None = None
     session_timeout_s: float = float("inf")
     capacity: Capacity = field(default_factory=Capacity)
+    corruption: float = 0.0
     pauses: bool = False

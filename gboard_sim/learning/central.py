@@ -2,7 +2,8 @@
 
 Batches are drawn from one endless stream: pass after pass over the pooled messages, each pass
 shuffled anew. A stretch of the stream is named by token counts, so a stretch that is trained again
-after a crash is the same. The gradient is that of the phones' own graph: one step of SGD at rate 1.
+after a crash is the same. The gradient is that of the phones' own graph, one step of SGD at rate 1,
+so the arm `central` trains the parts that phones train.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ class CentralPlan:
         optimizer: A name from the server optimisers, which takes minus the gradient as an update.
         options: The optimiser's own numbers.
         rate_key: The key of the experiment that sets the learning rate, for messages.
+        whole: Whether all parts of the model are trained, or those that phones train.
     """
 
     rows: Literal["fleet", "public"]
@@ -49,6 +51,7 @@ class CentralPlan:
     optimizer: str
     options: Mapping[str, float] = field(default_factory=dict)
     rate_key: str = "central.learning_rate"
+    whole: bool = False
 
     def pooled(self, rows: TextRows) -> TokenStore:
         """The pooled messages."""
@@ -106,7 +109,9 @@ class TrainStretch:
     def work(self, workshop: Workshop) -> Stretched:
         """The parameters and the optimiser's state after the stretch."""
         plan = self.plan
-        optimizer = OPTIMIZERS[plan.optimizer](**plan.options)
+        trainer = workshop.whole_trainer if plan.whole else workshop.trainer
+        wire = workshop.whole_wire if plan.whole else workshop.wire
+        optimizer = wire.through(OPTIMIZERS[plan.optimizer](**plan.options))
         parameters, state = self.parameters, self.optimizer
         nats, tokens = 0.0, 0
         for batch in stream_batches(
@@ -116,8 +121,8 @@ class TrainStretch:
             seed=workshop.seed,
             lane=workshop.spec.lane,
         ):
-            trained = workshop.trainer.train(parameters, [batch], 1.0)
-            downhill = np.subtract(trained.parameters, parameters, dtype=np.float64)
+            trained = trainer.train(parameters, [batch], 1.0)
+            downhill = wire.shrink(np.subtract(trained.parameters, parameters, dtype=np.float64))
             state, parameters = optimizer.apply(state, parameters, downhill, self.learning_rate)
             nats += trained.loss * trained.tokens
             tokens += trained.tokens

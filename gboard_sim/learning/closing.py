@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gboard_sim.errors import ExperimentError
 from gboard_sim.learning.jobs import ChunkSum, Job, Result, TrainChunks
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.protocols import MechanismState, ServerMechanism, Sharing, Summed
@@ -114,10 +115,12 @@ class Averaging:
 
     Args:
         cohort: The cohort.
-        optimizer: The server optimiser that takes the mean update.
+        optimizer: The server optimiser that takes the mean of what travelled (`Wire.through`).
         learning_rate: The server's.
         chunks: Chunks that one job trains.
+        residuals: What phones keep for error feedback; None without it.
         mechanism: What makes the sum private at the server; None where phones see to that.
+        travelling: Numbers in an update, for a cohort of nobody, which sums to nothing.
     """
 
     def __init__(
@@ -126,25 +129,29 @@ class Averaging:
         optimizer: ServerOptimizer,
         learning_rate: float,
         chunks: int = 1,
+        residuals: Residuals | None = None,
         mechanism: ServerMechanism | None = None,
+        travelling: int = 0,
     ) -> None:
         self.cohort = cohort
         self.tokens = 0
         self._optimizer = optimizer
         self._learning_rate = learning_rate
         self._mechanism = mechanism
+        self._travelling = travelling
         self._within = 0
         self._refused: list[tuple[int, str]] = []
         self._loss = 0.0
         self._losses: list[float] = []
         self._total: npt.NDArray[np.float64] | None = None
         self._at_once = chunks * CHUNK
-        self._waiting = list(enumerate(_jobs(cohort, self._at_once)))
+        self._residuals = residuals
+        self._waiting = list(enumerate(_jobs(cohort, self._at_once, residuals)))
         self._added = 0
         self._early: dict[int, tuple[ChunkSum, ...]] = {}
 
     def ready(self, published: int) -> bool:
-        """Whether there is a job whose uploads all started from versions that exist."""
+        """Whether there is a job whose uploads' versions, and the residuals they take, exist."""
         return self._next(published) is not None
 
     def _next(self, published: int) -> int | None:
@@ -157,6 +164,7 @@ class Averaging:
             (-sum(upload.tokens for upload in job.uploads), place)
             for place, (_, job) in enumerate(self._waiting if tail else self._waiting[:1])
             if all(upload.base <= published for upload in job.uploads)
+            and (self._residuals is None or self._residuals.there(_taken(job)))
         ]
         return min(able)[1] if able else None
 
@@ -167,6 +175,9 @@ class Averaging:
         number, job = self._waiting.pop(place)
         if self._mechanism is not None:
             job = replace(job, bound=self._mechanism.bound(before.mechanism))
+        if self._residuals is not None:
+            taken = {name: self._residuals.read(name) for name in _taken(job)}
+            job = replace(job, residuals=taken)
         if isinstance(self._mechanism, Sharing):
             version = self.cohort.makes_version
             job = replace(job, sharing=self._mechanism, makes_version=version)
@@ -175,7 +186,11 @@ class Averaging:
     def add(self, number: int, result: Result) -> None:
         """Take the sums of a job's chunks, and add every one whose turn it is."""
         assert isinstance(result, tuple)
-        self._early[number] = result
+        for chunk in result:
+            for name, residual in chunk.residuals.items():
+                assert self._residuals is not None
+                self._residuals.write(name, residual)
+        self._early[number] = tuple(replace(chunk, residuals={}) for chunk in result)
         while self._added in self._early:
             for due in self._early.pop(self._added):
                 if self._total is None:
@@ -224,7 +239,7 @@ class Averaging:
         }
 
     def take_mean(self) -> npt.NDArray[np.float64]:
-        """The weighted mean update, once: its memory is the caller's. Shape [P]."""
+        """The weighted mean of what travelled, once: its memory is the caller's. Shape [C]."""
         assert self._total is not None
         mean = self._total / sum(self.cohort.weights)
         self._total = None
@@ -240,7 +255,7 @@ class Averaging:
         if self._mechanism is None:
             mean = self.take_mean()
         else:
-            released = self._mechanism.release(before.mechanism, self._take_summed(len(parameters)))
+            released = self._mechanism.release(before.mechanism, self._take_summed())
             mean = released.mean
         state, parameters = self._optimizer.apply(
             before.optimizer, parameters, mean, self._learning_rate
@@ -255,9 +270,10 @@ class Averaging:
             return Step(state, parameters, norm)
         return Step(state, parameters, norm, released.state, released.event)
 
-    def _take_summed(self, parameters: int) -> Summed:
-        """What the mechanism is given, once; a cohort of nobody sums to nothing."""
-        total = np.zeros(parameters) if self._total is None else self._total
+    def _take_summed(self) -> Summed:
+        """What the mechanism is given, once."""
+        total = self._total if self.cohort.uploads else np.zeros(self._travelling)
+        assert total is not None
         self._total = None
         return Summed(
             version=self.cohort.makes_version,
@@ -268,7 +284,14 @@ class Averaging:
         )
 
 
-def _jobs(cohort: Cohort, at_once: int) -> Iterator[TrainChunks]:
+def _jobs(cohort: Cohort, at_once: int, residuals: Residuals | None) -> Iterator[TrainChunks]:
+    carries = () if residuals is None else residuals.follow(cohort)
     for first in range(0, len(cohort.uploads), at_once):
         part = slice(first, first + at_once)
-        yield TrainChunks(cohort.uploads[part], cohort.weights[part], CHUNK)
+        yield TrainChunks(cohort.uploads[part], cohort.weights[part], CHUNK, carries[part])
+
+
+def _taken(job: TrainChunks) -> set[Name]:
+    """The residuals that a job's uploads take and none of them leaves."""
+    taken = {carry.takes for carry in job.carries if carry.takes is not None}
+    return taken - {(upload.phone, upload.nth) for upload in job.uploads}

@@ -20,10 +20,12 @@ from gboard_sim.learning.evaluation.held_out import HeldOutText
 from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
 from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import Pool
+from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
-from gboard_sim.protocols import Adaptive, Mechanism
+from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
 from gboard_sim.records import (
     Answer,
     Attempt,
@@ -74,8 +76,12 @@ class FederatedLearner:
         held_out: What phones judge versions on; None where they never do.
         tells_utility: Whether outcomes say what a utility selector scores phones by.
         adaptive: The schedule, where local work depends on the loss.
-        is_triggered: Whether phones look at their update before they send it.
+        triggered: The schedule, where phones look at their update before they send it.
+        measured: Where workers keep updates that were trained to be measured, and how many at
+            most; None where they keep none.
+        residuals: What phones keep for error feedback; None without it.
         enter: Told of every privacy event before the version that it is part of is published.
+        downlink: What phones download; None for the whole model as it is.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -105,11 +111,14 @@ class FederatedLearner:
         held_out: HeldOutText | None = None,
         tells_utility: bool = False,
         adaptive: Adaptive | None = None,
-        is_triggered: bool = False,
+        triggered: Triggered | None = None,
+        measured: tuple[MeasuredUpdates, int] | None = None,
+        residuals: Residuals | None = None,
         enter: Callable[[PrivacyEvent], None] = lambda _event: None,
+        downlink: Downlink | None = None,
     ) -> None:
         answers: set[Answer] = set()
-        if is_triggered:
+        if triggered is not None:
             answers.add("send")
         if adaptive is not None:
             answers.add("local")
@@ -134,6 +143,12 @@ class FederatedLearner:
         self._checkpoint = checkpoint
         self._held_out = held_out
         self._adaptive = adaptive
+        self._residuals = residuals
+        self._downlink = downlink
+        self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
+        self._measured = measured[0] if measured else None
+        self._most_kept = measured[1] if measured else 0
+        self._kept: set[int] = set()
         self._enter = enter
         self._state = state
         self._settled = state.version
@@ -162,7 +177,12 @@ class FederatedLearner:
         return self._typing
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
-        """A phone that does not hold the wanted version downloads the whole model. Shape [n]."""
+        """A phone that does not hold the wanted version downloads the whole model. Shape [n].
+
+        Or the way to it from the version that it holds, where the downlink has one.
+        """
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:
@@ -184,7 +204,9 @@ class FederatedLearner:
             while self._expected and self._pool.idle():
                 session = next(iter(self._expected))
                 self._measuring.add(session)
-                job = MeasureAttempt(self._expected.pop(session))
+                keeps = len(self._kept) < self._most_kept
+                job = MeasureAttempt(self._expected.pop(session), self._compares, keeps)
+                self._kept |= {session} if keeps else set()
                 self._pool.start(("measure", session, 0), job)
             self._pump(waiting=True, dispatch=False)
         self._measuring.remove(attempt.session)
@@ -286,13 +308,25 @@ class FederatedLearner:
         """Apply a complete cohort's mean update: the next version."""
         cohort, before = closing.cohort, self._state
         version = cohort.makes_version
-        step = closing.make(before, self._snapshots.read(before.version))
+        published = self._snapshots.read(before.version)
+        step = closing.make(before, published if before.master is None else before.master)
         event = step.event or self._mechanism.event(version, len(cohort.uploads))
         if event is not None:
             self._enter(event)
-        self._snapshots.write(version, step.parameters)
+        parameters, master = step.parameters, None
+        if self._downlink is not None:
+            master = parameters
+            parameters = self._downlink.publish(published, master, version)
+        self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
+        if self._measured is not None:
+            over = self._kept & {
+                *(upload.session for upload in cohort.uploads),
+                *(lost.session for lost in cohort.dropouts),
+            }
+            self._measured.forget(over)
+            self._kept -= over
         totals, memory, local = before.totals, before.memory, None
         if self._adaptive is not None:
             memory, local = self._adaptive.adapt(memory, version, closing.loss)
@@ -300,6 +334,7 @@ class FederatedLearner:
             version=version,
             oldest_version=cohort.oldest_version,
             optimizer=step.optimizer,
+            master=master,
             totals=Totals(
                 sessions_trained=totals.sessions_trained + closing.sessions + measured,
                 sessions_trained_unused=totals.sessions_trained_unused + measured,
@@ -307,6 +342,7 @@ class FederatedLearner:
                 budget_tokens=totals.budget_tokens + closing.budget_tokens,
             ),
             memory=memory,
+            residuals=self._residuals.after(version) if self._residuals else None,
             mechanism=step.mechanism,
         )
         outcome = Outcome(
@@ -354,6 +390,8 @@ class FederatedLearner:
             self._settled = version
             if version and self._checkpoint_every and version % self._checkpoint_every == 0:
                 self._checkpoint(replace(state, stopping=self._stopping))
+            if self._residuals is not None:
+                self._residuals.settled(version)
 
     def _reported(self) -> bool:
         """Enter what phones reported after the newest entered version; whether that is all."""

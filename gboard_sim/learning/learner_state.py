@@ -1,17 +1,24 @@
 """What a checkpoint keeps of a learner, beside the snapshots of the parameters."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.stopping import StopState
 from gboard_sim.protocols import MechanismState, Memory
+from gboard_sim.records import Vector
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
-_OF_MECHANISM = "mechanism."
+MASTER = "downlink/master"
+"""The master among the arrays: no optimiser has one of that name."""
+
+_OF_MECHANISM = "mechanism/"
 """What the names of the mechanism's arrays begin with in a checkpoint."""
 
 
@@ -43,7 +50,9 @@ class LearnerState:
         totals: What had been trained.
         stopping: What the stop rules remember.
         memory: What an adaptive schedule remembers.
+        residuals: What phones keep for error feedback; None without it.
         mechanism: The arrays of the server's privacy mechanism.
+        master: The server's own parameters; None where they are what is published. Shape [P].
     """
 
     version: int
@@ -52,35 +61,41 @@ class LearnerState:
     totals: Totals = field(default_factory=Totals)
     stopping: StopState = field(default_factory=StopState)
     memory: Memory = ()
+    residuals: Kept | None = None
     mechanism: MechanismState = field(default_factory=dict)
+    master: Vector | None = None
 
     def facts(self) -> str:
         """Everything but the arrays, as JSON."""
-        facts = asdict(replace(self, optimizer={}, mechanism={}))
-        del facts["optimizer"], facts["mechanism"]
+        facts = asdict(replace(self, optimizer={}, mechanism={}, master=None))
+        del facts["optimizer"], facts["mechanism"], facts["master"]
         return json.dumps(facts, sort_keys=True)
 
-    @property
-    def arrays(self) -> Arrays:
-        """The optimiser's and the mechanism's, by different names."""
-        return self.optimizer | {_OF_MECHANISM + k: array for k, array in self.mechanism.items()}
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays, by name."""
+        noise = {_OF_MECHANISM + name: array for name, array in self.mechanism.items()}
+        own = {} if self.master is None else {MASTER: self.master}
+        return {**self.optimizer, **noise, **own}
 
     @classmethod
-    def of(cls, facts: str, arrays: Arrays) -> "LearnerState":
+    def of(cls, facts: str, arrays: Mapping[str, npt.NDArray[Any]]) -> "LearnerState":
         """The state that `facts` and its arrays describe."""
         read = json.loads(facts)
+        optimizer = dict(arrays)
+        master = optimizer.pop(MASTER, None)
         mechanism = {
-            name.removeprefix(_OF_MECHANISM): array
-            for name, array in arrays.items()
+            name.removeprefix(_OF_MECHANISM): optimizer.pop(name)
+            for name in arrays
             if name.startswith(_OF_MECHANISM)
         }
-        optimizer = {k: array for k, array in arrays.items() if not k.startswith(_OF_MECHANISM)}
         return cls(
             version=read["version"],
             oldest_version=read["oldest_version"],
             optimizer=optimizer,
+            master=master,
             totals=Totals(**read["totals"]),
             stopping=StopState(**read["stopping"]),
             memory=tuple(read["memory"]),
+            residuals=Kept.of(read["residuals"]) if read["residuals"] else None,
             mechanism=mechanism,
         )

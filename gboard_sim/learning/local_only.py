@@ -18,6 +18,7 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.text.batches import stint_batches, stint_tokens
 from gboard_sim.learning.text.store import TextStore
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.protocols import Downlink
 from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Stint, Typing
 
 PHONES = 16
@@ -63,6 +64,7 @@ class LocalOnlyLearner:
         text: What phones train on, and their later text, on which their models are judged.
         seed: The run's seed.
         pool: Where jobs run; version 0 is published.
+        downlink: What phones download; None for the whole model as it is.
 
     Attributes:
         recall_at_3: None: there is no model of the server's to judge.
@@ -73,7 +75,13 @@ class LocalOnlyLearner:
     waited_s = 0.0
 
     def __init__(
-        self, typing: Typing, model_bytes: int, text: TextStore, seed: int, pool: Pool
+        self,
+        typing: Typing,
+        model_bytes: int,
+        text: TextStore,
+        seed: int,
+        pool: Pool,
+        downlink: Downlink | None = None,
     ) -> None:
         self.answers: frozenset[Answer] = frozenset()
         self._typing = typing
@@ -82,6 +90,7 @@ class LocalOnlyLearner:
         self._later = text.later
         self._seed = seed
         self._pool = pool
+        self._downlink = downlink
         self._stints: defaultdict[int, list[Stint]] = defaultdict(list)
         self._sessions = 0
 
@@ -91,6 +100,8 @@ class LocalOnlyLearner:
 
     def download_bytes(self, held: Ints, wanted: int) -> Ints:
         """As in a federated run, so that the fleet lives through the same. Shape [n]."""
+        if self._downlink is not None:
+            return self._downlink.download_bytes(held, wanted)
         return np.where(held == wanted, 0, self._model_bytes)
 
     def expect(self, attempts: Sequence[Attempt]) -> None:

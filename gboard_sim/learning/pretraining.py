@@ -1,4 +1,4 @@
-"""Version 0 trained on public text in one place, where an experiment asks for it."""
+"""Version 0 trained on public text in one place, where an experiment asks for it: all its parts."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ def pretrained(
         optimizer=plan.optimizer,
         options=plan.options,
         rate_key="training.pretraining.learning_rate",
+        whole=True,
     )
     parameters, state = first, OPTIMIZERS[plan.optimizer](**plan.options).init(first)
     tokens = len(public.tokens)

@@ -3,7 +3,8 @@
 What every worker needs is put into Ray's object store once, and so is every version of the
 parameters; Ray brings an object to a machine once, and the workers there map it. Nothing of it is
 written to a file, so there is nothing to remove. Workers send back sums of whole chunks, never an
-update. One that dies is replaced; its job goes to whichever worker is free first.
+update, and with error feedback what a codec left out of each. One that dies is replaced; its job
+goes to whichever worker is free first.
 """
 
 import warnings

@@ -1,6 +1,6 @@
 """What every worker needs to carry out its jobs: sent once, opened on first use."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +11,19 @@ import numpy.typing as npt
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.model.graphs import Graphs
 from gboard_sim.learning.model.spec import ModelSpec
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.snapshots import Published
 from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, open_rows
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
+from gboard_sim.learning.typed_rows import TypedRows, typed_words
 from gboard_sim.protocols import Codec, Mechanism
+from gboard_sim.records import Attempt
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Workshop:
         device: Where torch computes.
         precision: What torch makes matrix products in while training.
         phones_together: Phones that train at once; their updates take that much memory.
+        measured: Where updates are kept that were trained to be measured; None keeps none.
+        parts: What phones train.
     """
 
     spec: ModelSpec
@@ -54,6 +61,8 @@ class Workshop:
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     phones_together: int = 1
+    measured: MeasuredUpdates | None = None
+    parts: TrainedParts = EVERYTHING
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to a worker: the description alone, not the tools that were opened here."""
@@ -65,14 +74,43 @@ class Workshop:
         return Tokenizer(self.vocabulary.model).size
 
     @cached_property
+    def wire(self) -> Wire:
+        """What of an update travels."""
+        return Wire(self.spec, self.tokens, self.parts)
+
+    @cached_property
+    def whole_wire(self) -> Wire:
+        """The one by which everything travels."""
+        return Wire(self.spec, self.tokens, EVERYTHING)
+
+    def sender(self, attempt: Attempt) -> Codec:
+        """What an attempt's compact vector goes through between phone and server."""
+        if self.parts.word_rows != "typed":
+            return self.codec
+        ranges = (stint.rows for stint in attempt.stints)
+        words = typed_words(self.rows("fleet").token_store(), ranges)
+        return TypedRows(self.codec, self.wire, words)
+
+    @cached_property
     def trainer(self) -> Trainer:
-        """The trainer; torch is imported only if it was asked for."""
+        """What trains as phones do."""
+        return self._trainer(self.graphs, self.parts)
+
+    @cached_property
+    def whole_trainer(self) -> Trainer:
+        """What trains all parts of a model, before there are phones."""
+        if self.parts.everything:
+            return self.trainer
+        return self._trainer(replace(self.graphs, train_step=self.graphs.whole_step), EVERYTHING)
+
+    def _trainer(self, graphs: Graphs, parts: TrainedParts) -> Trainer:
+        """A trainer; torch is imported only if it was asked for."""
         size = self.tokens
         if self.trainer_name == "onnxruntime":
-            return OnnxRuntimeTrainer(self.spec, size, self.graphs)
+            return OnnxRuntimeTrainer(self.spec, size, graphs, parts)
         from gboard_sim.learning.trainers.torch_trainer import TorchTrainer  # noqa: PLC0415  torch is heavy
 
-        return TorchTrainer(self.spec, size, self.device, self.precision)
+        return TorchTrainer(self.spec, size, self.device, self.precision, parts)
 
     @cached_property
     def scorer(self) -> WordScorer:

@@ -118,6 +118,17 @@ def _took(contents: Contents) -> Iterator[Row]:
         quantity.count(took_part),
         f"of {quantity.count(fleet.phones)}, in {quantity.count(figure('sessions'))} sessions",
     )
+    if (sent := figure("parameters_on_wire")) is not None:
+        note = f"{quantity.share(figure('wire_share'))} of the model's parameters"
+        yield Row("numbers in an update", quantity.count(sent), note)
+    if (fed_back := figure("residual_phones")) is not None:
+        lost = [quantity.count(figure(f"residuals_{how}")) for how in ("evicted", "discarded")]
+        yield Row(
+            "phones that used a residual",
+            quantity.count(fed_back),
+            "error feedback did nothing for the others that took part; "
+            f"{lost[0]} residuals were evicted, {lost[1]} discarded",
+        )
     uplink = quantity.data(figure("uplink_bytes_per_phone_mean"))
     downlink = quantity.data(figure("downlink_bytes_per_phone_mean"))
     yield Row("uplink per phone", uplink, "mean over the fleet")

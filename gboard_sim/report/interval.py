@@ -19,8 +19,7 @@ class Interval:
         mean: Of the repeats.
         low: Lower end.
         high: Upper end.
-        repeats: How many there were. From `LEAST` on the ends are those of the t interval, below
-            it the least and the greatest value.
+        repeats: How many there were.
     """
 
     mean: float
@@ -29,14 +28,21 @@ class Interval:
     repeats: int
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """The interval of at least one value."""
+def interval(values: Sequence[float], level: float = LEVEL, least: int = LEAST) -> Interval:
+    """The interval of at least one value.
+
+    Args:
+        values: The repeats.
+        level: How often the t interval is to hold the mean.
+        least: Repeats from which on the ends are those of the t interval, at least 2; below it
+            they are the least and the greatest value.
+    """
     n = len(values)
     mean = math.fsum(values) / n
-    if n < LEAST:
+    if n < least:
         return Interval(mean, min(values), max(values), n)
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    half = t_quantile((1 + LEVEL) / 2, n - 1) * math.sqrt(variance / n)
+    half = t_quantile((1 + level) / 2, n - 1) * math.sqrt(variance / n)
     return Interval(mean, mean - half, mean + half, n)
 
 

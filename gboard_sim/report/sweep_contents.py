@@ -34,23 +34,26 @@ class Cost:
         key: The column.
         unit: How much of the column's unit is one of the heading's.
         bounds: Columns of its low and high estimate, where the sources give them.
+        grows: Whether the course of a run has it; what does not is of the whole run.
     """
 
     name: str
     key: str
     unit: float = 1.0
     bounds: tuple[str, str] | None = None
+    grows: bool = True
 
 
 COSTS = (
     Cost("uplink per phone, MB", "uplink_bytes_per_phone_mean", 1e6),
+    Cost("downlink per phone, MB", "downlink_bytes_per_phone_mean", 1e6),
     Cost("simulated days", "simulated_days"),
     Cost(
         "joules per phone",
         "energy_j_per_phone_mean",
         bounds=("energy_j_per_phone_mean_low", "energy_j_per_phone_mean_high"),
     ),
-    Cost("epsilon", "epsilon_policy"),
+    Cost("epsilon", "epsilon_policy", grows=False),
 )
 
 
@@ -67,6 +70,8 @@ class Setting:
         recall: Of the judges; None where no run has one.
         costs: By the cost's name; of one with bounds from the mean low to the mean high estimate,
             of another over the seeds. Without those that a run lacks or that are infinite.
+        done: Rows of the table, by seed, of the runs that came to an end.
+        courses: What those had reached and spent, version by version (`sweep_course`), by seed.
     """
 
     number: int
@@ -76,6 +81,13 @@ class Setting:
     failed: int
     recall: Interval | None
     costs: Mapping[str, Interval]
+    done: Mapping[int, Mapping[str, Any]]
+    courses: Mapping[int, Sequence[Mapping[str, Any]]]
+
+    @property
+    def asked(self) -> int:
+        """Runs of it in the sweep."""
+        return self.repeats + self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,50 +155,12 @@ class SweepContents:
         """The costs that at least one setting has."""
         return [cost for cost in COSTS if any(cost.name in one.costs for one in self.settings)]
 
-    def best(self) -> Setting | None:
-        """The setting with the highest mean recall; the first of equal ones."""
-        judged = [one for one in self.settings if one.recall is not None]
-        return max(judged, key=_mean_recall, default=None)
-
-    def cheapest(self, share: float, cost: Cost) -> Setting | None:
-        """The setting with the least of a cost whose mean recall is that share of the best's."""
-        best = self.best()
-        if best is None:
-            return None
-        enough = [
-            one
-            for one in self.settings
-            if one.recall is not None
-            and cost.name in one.costs
-            and one.recall.mean >= share * _mean_recall(best)
-        ]
-        return min(enough, key=lambda one: one.costs[cost.name].mean, default=None)
-
-
-def _mean_recall(setting: Setting) -> float:
-    assert setting.recall is not None
-    return setting.recall.mean
-
 
 def _setting(
     number: int, runs: Sequence[Mapping[str, Any]], values: Mapping[str, str], recall: str
 ) -> Setting:
     done = [run for run in runs if run["status"] == "done"]
-    costs = {}
-    for cost in COSTS:
-        middle = _known(run[cost.key] for run in done)
-        if not middle or len(middle) < len(done):
-            continue
-        found = interval([value / cost.unit for value in middle])
-        if cost.bounds is not None:
-            low, high = (_known(run[key] for run in done) for key in cost.bounds)
-            found = Interval(
-                found.mean,
-                interval(low).mean / cost.unit,
-                interval(high).mean / cost.unit,
-                len(low),
-            )
-        costs[cost.name] = found
+    costs = {cost.name: found for cost in COSTS if (found := priced(done, cost)) is not None}
     recalls = _known(run[recall] for run in done)
     return Setting(
         number=number,
@@ -196,7 +170,22 @@ def _setting(
         failed=len(runs) - len(done),
         recall=interval(recalls) if recalls else None,
         costs=costs,
+        done={run["seed"]: run for run in done},
+        courses={run["seed"]: run["course"] for run in done},
     )
+
+
+def priced(rows: Sequence[Mapping[str, Any]], cost: Cost) -> Interval | None:
+    """A cost over rows that have it; None where one has not, or an infinite one."""
+    middle = _known(row[cost.key] for row in rows)
+    if not middle or len(middle) < len(rows):
+        return None
+    found = interval([value / cost.unit for value in middle])
+    if cost.bounds is None:
+        return found
+    low, high = (_known(row[key] for row in rows) for key in cost.bounds)
+    least, most = (math.fsum(each) / len(each) / cost.unit for each in (low, high))
+    return Interval(found.mean, least, most, found.repeats)
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

@@ -14,6 +14,8 @@ IN_SUMS = {"distributed_skellam", "distributed_discrete_gaussian"}
 LOOKS_AT_CONTENT = {
     "adacomm": "training loss, which would leave them without noise",
     "norm_triggered": "its silence would leave it without noise",
+    "lazy": "its silence would leave it without noise",
+    "cmfl": "its silence would leave it without noise",
 }
 
 
@@ -56,6 +58,30 @@ def test_what_the_table_does_not_name_is_refused(schedule, codec, mechanism):
         check(schedule, codec, mechanism, weights="uniform")
 
 
+def some_codec(mechanism):
+    """A codec that composes with the mechanism."""
+    return "modular" if mechanism.startswith("distributed") else "fp32"
+
+
+@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+def test_phones_keep_residuals_under_no_claim(mechanism):
+    if mechanism == "none":
+        check("fixed", "one_bit", mechanism, weights="uniform", error_feedback=True)
+    else:
+        with pytest.raises(IncompatibleError, match="outside the clip that the claim counts on"):
+            check("fixed", some_codec(mechanism), mechanism, weights="uniform", error_feedback=True)
+
+
 def test_weights_that_do_not_exist_are_refused_with_those_that_do():
     with pytest.raises(IncompatibleError, match="must be one of examples, tokens, uniform"):
         check("fixed", "fp32", "none", weights="lines")
+
+
+@pytest.mark.parametrize("word_rows", ["all", "typed", "frozen"])
+@pytest.mark.parametrize("mechanism", sorted(MECHANISMS))
+def test_rows_of_typed_words_travel_under_no_claim(mechanism, word_rows):
+    if mechanism == "none" or word_rows != "typed":
+        check("fixed", some_codec(mechanism), mechanism, weights="uniform", word_rows=word_rows)
+    else:
+        with pytest.raises(IncompatibleError, match="tells which words it typed"):
+            check("fixed", some_codec(mechanism), mechanism, weights="uniform", word_rows=word_rows)

@@ -20,6 +20,7 @@ class EveryKth:
     works: tuple[LocalWork, ...] = (LocalWork(1, None, 1, 0.1),)
     name: str = "every_kth"
     rests: bool = False
+    rebases: bool = False
 
     def uploads(self, stints):
         return stints >= self.k - 1

@@ -71,6 +71,19 @@ def part_of(count, phase, attempt=0):
     return float(seeds.uniforms(SEED, "failure/when", 0, count, phase + 3 * attempt))
 
 
+def test_a_payload_that_fails_its_checksum_costs_the_same_and_has_not_arrived(phones):
+    plain = phones(1_000)
+    spoilt = Conditions(plain.population, SEED, corruption=0.25)
+    one, other = (price(asked(1_000), conditions) for conditions in (plain, spoilt))
+    for column in ("upload_bytes", "ended_s", "energy_j"):
+        assert np.array_equal(getattr(one, column), getattr(other, column))
+    assert 200 < (~other.arrived).sum() < 300
+    assert set(np.array(shape(other))[~other.arrived]) == {"-v[]+*#"}
+    assert set(np.array(shape(other))[other.arrived]) == {"-v[]+^"}
+    again = price(asked(1_000, count=1), spoilt)
+    assert 0.5 * 250 * 0.25 < (~again.arrived & ~other.arrived).sum() < 2 * 250 * 0.25
+
+
 def test_a_session_without_trouble(phones):
     priced = price(asked(start=7.0), phones(round_trip_s=0.25))
     assert priced.spent_s[:, 0].tolist() == [10.25, 2.0, 5.25]

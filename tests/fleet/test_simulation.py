@@ -275,6 +275,41 @@ def test_a_schedule_that_rests_trains_in_the_upload_window_alone(world, two_phon
     assert end.checkins == 3
 
 
+def test_a_schedule_that_rebases_downloads_in_every_window_and_keeps_each_stints_version(world):
+    learner = world.Learner(world.one_row_each(2))
+    _, log = run(
+        world.population(2),
+        RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1),
+        world.EveryKth(k=3, rebases=True),
+        world.FixedSize(),
+        learner,
+        windows=world.windows(
+            (0, 120, 190), (0, 1000, 1100), (0, 3000, 3100),
+            (1, 100, 150), (1, 200, 250), (1, 280, 330),
+            (1, 1500, 1550), (1, 1600, 1650), (1, 1700, 1750),
+        ),
+    )  # fmt: skip
+    # A model of 1,000 bytes and a stint take 10 s each, an upload of 100 bytes 1 s. Phone 1 finds
+    # nothing newer than it holds in its second and third window; phone 0 does, each time.
+    columns = ("phone", "shape", "base", "began_s", "ended_s", "download_bytes", "used_in")
+    assert sorted(log.rows(*columns)) == [
+        (0, "-v[]+^", 2, 3000.0, 3021.0, 1000, 3),
+        (0, "v[]", 0, 120.0, 140.0, 1000, -1),
+        (0, "v[]", 1, 1000.0, 1020.0, 1000, -1),
+        (1, "-[]+^", 0, 280.0, 291.0, 0, 1),
+        (1, "-[]+^", 1, 1700.0, 1711.0, 0, 2),
+        (1, "[]", 0, 200.0, 210.0, 0, -1),
+        (1, "[]", 1, 1600.0, 1610.0, 0, -1),
+        (1, "v[]", 0, 100.0, 120.0, 1000, -1),
+        (1, "v[]", 1, 1500.0, 1520.0, 1000, -1),
+    ]
+    made = [[stint.version for stint in cohort.uploads[0].stints] for cohort in learner.cohorts]
+    assert made == [[0, 0, 0], [1, 1, 1], [0, 1, 2]]
+    # What phone 0 trained from version 0 is replayed from there: it may not go before version 3.
+    assert [cohort.oldest_version for cohort in learner.cohorts] == [0, 0, 3]
+    assert [cohort.uploads[0].base for cohort in learner.cohorts] == [0, 1, 2]
+
+
 def test_measured_sizes_are_asked_for_before_uploads_are_priced(world, two_phones):
     phones, rules = two_phones
     learner = world.Learner(world.one_row_each(2), answers=frozenset({"bytes"}))
@@ -413,6 +448,12 @@ def test_the_run_stops_at_versions_budgets_and_the_learners_word(world, default_
     )
     assert spent.stop_reason == "budget:uplink_mb_per_phone"
     assert spent.upload_bytes.mean() / 1e6 == pytest.approx(2.25, abs=0.25)
+    trained, _, learner = default_run(
+        world, default_mix, schedule, budgets={"trained_tokens": 100_000}
+    )
+    tokens = [sum(s.tokens for u in cohort.uploads for s in u.stints) for cohort in learner.cohorts]
+    assert trained.stop_reason == "budget:trained_tokens"
+    assert sum(tokens[:-1]) < 100_000 <= sum(tokens)
     typing = plausible_typing(400, 2.0, 5)
     for lookahead in (0, 9):
         learner = FakeLearner(typing, 5_649_000, stop_at_version=11)

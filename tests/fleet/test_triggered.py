@@ -23,14 +23,17 @@ class FromTwo:
     max_age: int | None = None
     name: str = "from_two"
     rests: bool = False
+    rebases: bool = False
+    looks_at: str = "norm"
     asked: list = field(default_factory=list)
 
     def uploads(self, stints):
         return np.ones(len(stints), dtype=bool)
 
-    def sends(self, version, stints, norm):
-        self.asked.append((version, stints.tolist(), norm.tolist()))
-        return norm > 1.5
+    def sends(self, version, base, stints, found):
+        assert (base == version).all()
+        self.asked.append((version, stints.tolist(), found.tolist()))
+        return found > 1.5
 
     def local(self, version):
         return (LocalWork(1, None, 1, 0.1),)
@@ -94,7 +97,7 @@ def test_a_learner_that_knows_no_norm_has_every_phone_send(world):
 
 def test_a_silent_cycle_that_is_too_old_starts_over(world):
     schedule = FromTwo(max_age=0)
-    schedule.sends = lambda version, stints, norm: norm > 10.0
+    schedule.sends = lambda version, base, stints, found: found > 10.0
     learner = world.Learner(world.one_row_each(2), answers=frozenset({"send"}))
     learner.measure = lambda attempt: Measure(norm=100.0 * attempt.phone)
     blocks = []

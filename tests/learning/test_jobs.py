@@ -114,6 +114,51 @@ def test_training_that_diverges_names_the_learning_rate(workshop):
         TrainChunks([upload(workshop, 0, work=wild)], [1.0], 8).work(workshop)
 
 
+def test_what_is_not_sent_is_carried_onto_the_version_of_each_stint(workshop):
+    """Three windows of one cycle, each from a newer version, stint by stint as a phone would."""
+    draws = np.random.default_rng(3)
+    versions = [np.array(workshop.snapshots.read(0))]
+    for version in (1, 2):
+        noise = draws.normal(scale=0.01, size=len(versions[0])).astype(np.float32)
+        versions.append(versions[-1] + noise)
+        workshop.snapshots.write(version, versions[-1])
+    made = upload(workshop, 1, stints=4).stints
+    stints = tuple(
+        replace(stint, version=version) for stint, version in zip(made, (0, 1, 1, 2), strict=True)
+    )
+    store = workshop.rows("fleet").token_store()
+    unsent = np.zeros_like(versions[0])
+    for stint in stints:
+        start = versions[stint.version] + unsent
+        batches = stint_batches(store, stint, workshop.seed, workshop.spec.lane)
+        trained = workshop.trainer.train(start, batches, stint.local.learning_rate)
+        unsent = trained.parameters - versions[stint.version]
+    sent = replace(upload(workshop, 1), stints=stints)
+    assert sent.base == 2
+    assert TrainChunks([sent], [1.0], 5).versions() == {0, 1, 2}
+    [(update, _, _)] = train(workshop, [sent])
+    assert np.allclose(update, unsent, atol=1e-6)
+    [(one_cycle, _, _)] = train(workshop, [replace(sent, stints=made)])
+    assert not np.allclose(update, one_cycle, atol=1e-4)
+
+
+def test_signs_are_those_of_the_step_that_made_the_base(workshop):
+    step = np.random.default_rng(4).normal(size=len(workshop.snapshots.read(0)))
+    step[::7] = 0.0  # a step of zero agrees with an update of zero alone
+    for version in (4, 5):
+        scaled = np.float32(0.01 * (version - 4)) * step.astype(np.float32)
+        workshop.snapshots.write(version, workshop.snapshots.read(0) + scaled)
+    attempt = upload(workshop, 3)
+    attempt = replace(attempt, stints=tuple(replace(s, version=5) for s in attempt.stints))
+    job = MeasureAttempt(attempt, compares=True)
+    assert job.versions() == {4, 5}
+    [(update, _, _)] = train(workshop, [attempt])
+    moved = workshop.snapshots.read(5) - workshop.snapshots.read(4)
+    both = np.count_nonzero(update * moved > 0) + np.count_nonzero((update == 0) & (moved == 0))
+    assert job.work(workshop).sign_agreement == both / len(update)
+    assert MeasureAttempt(attempt).work(workshop).sign_agreement is None
+
+
 def test_a_measure_is_the_size_and_norm_of_what_would_be_sent(workshop):
     sent = upload(workshop, 3, stints=2)
     update, _ = by_hand(workshop, sent.stints)
@@ -163,8 +208,8 @@ def test_an_upload_that_lies_has_no_effect_on_the_sum_and_is_named(workshop, del
     bound = ClipBound(0.01, lengthens=1e-6)
     uploads = [replace(upload(workshop, phone), session=10 + phone) for phone in (0, 1, 2)]
     lied_to = replace(workshop, codec=Liar(delivered))
-    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound).work(lied_to)
-    [honest] = TrainChunks(uploads[::2], [1.0] * 2, 5, bound).work(workshop)
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=bound).work(lied_to)
+    [honest] = TrainChunks(uploads[::2], [1.0] * 2, 5, bound=bound).work(workshop)
     assert np.array_equal(made.total, honest.total)
     assert [session for session, _ in made.refused] == [11]
     assert not honest.refused
@@ -174,12 +219,12 @@ def test_bounded_uploads_are_clipped_and_told_from_short_ones(workshop):
     uploads = [upload(workshop, phone) for phone in (0, 1, 2)]
     norms = sorted(float(np.linalg.norm(update)) for update, _, _ in train(workshop, uploads))
     between = ClipBound((norms[0] + norms[1]) / 2)
-    [made] = TrainChunks(uploads, [1.0] * 3, 5, between).work(workshop)
+    [made] = TrainChunks(uploads, [1.0] * 3, 5, bound=between).work(workshop)
     assert made.within == 1
-    [loose] = TrainChunks(uploads, [1.0] * 3, 5, ClipBound(2 * norms[2])).work(workshop)
+    [loose] = TrainChunks(uploads, [1.0] * 3, 5, bound=ClipBound(2 * norms[2])).work(workshop)
     [plain] = TrainChunks(uploads, [1.0] * 3, 5).work(workshop)
     assert loose.within == 3
     assert loose.total.tobytes() == plain.total.tobytes()
     tight = ClipBound(0.5 * norms[0])
-    [made] = TrainChunks(uploads[:1], [1.0], 5, tight).work(workshop)
+    [made] = TrainChunks(uploads[:1], [1.0], 5, bound=tight).work(workshop)
     assert np.linalg.norm(made.total) == pytest.approx(tight.clip, rel=1e-5)

@@ -20,6 +20,7 @@ from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.server_optimizers import fed_avg, momentum
 from gboard_sim.learning.snapshots import Snapshots
@@ -104,9 +105,9 @@ class Toy:
         self.pool = pool(
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
-                phones_together=1,
-                scorer=ToyScorer(), codec=Fp32(), mechanism=mechanism, seed=1,
-                spec=SimpleNamespace(lane=6),
+                phones_together=1, measured=None,
+                scorer=ToyScorer(), sender=lambda _: Fp32(), mechanism=mechanism, seed=1,
+                spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )
         )  # fmt: skip
         self.journal = Journal(folder / "journal", position)
@@ -134,7 +135,9 @@ class Toy:
             checkpoint=self.save,
             state=state,
             adaptive=settings.pop("adaptive", None),
-            is_triggered=settings.pop("is_triggered", False),
+            downlink=settings.pop("downlink", None),
+            triggered=settings.pop("triggered", None),
+            measured=settings.pop("keeps", None),
         )
         assert not settings
 
@@ -206,6 +209,32 @@ def test_versions_losses_staleness_and_recall_are_those_worked_out_by_hand(tmp_p
         "loss": 2.625, "recall_at_1": 0.4, "recall_at_3": 0.4,
     }  # fmt: skip
     assert toy.learner.outcome(1).metrics == {"loss": 3.0}
+
+
+class HalfChain:
+    """Publishes half of the way from what was published to the server's own parameters."""
+
+    def download_bytes(self, held, wanted):
+        return 7 * (wanted - held)
+
+    def publish(self, published, master, version):
+        return published + np.float32(0.5) * (master - published)
+
+
+def test_phones_train_from_what_is_published_and_the_server_steps_its_own(tmp_path):
+    toy = Toy(tmp_path, downlink=HalfChain(), checkpoint_every=2)
+    for each in HAND:
+        toy.learner.step(each)
+    state = toy.learner.finish()
+    # 1.75, of which .875 is published. Then (1 - 0) / 2 and (6 - .875) / 2: 1.75 + 1.53125,
+    # published .875 + 2.40625 / 2. Two stints from there towards 3: .69140625 in all.
+    assert toy.values(3) == [0.0, 0.875, 2.078125, 3.025390625]
+    assert state.master.tolist() == [3.28125 + 0.69140625] * 2
+    assert toy.saved[0].master.tolist() == [3.28125] * 2
+    again = LearnerState.of(toy.saved[0].facts(), toy.saved[0].arrays())
+    assert (again.version, again.master.tolist()) == (2, [3.28125] * 2)
+    assert again.optimizer.keys() == toy.saved[0].optimizer.keys()
+    assert toy.learner.download_bytes(np.array([1, 4]), 4).tolist() == [21, 0]
 
 
 def test_the_servers_rate_is_that_of_the_version_that_is_made(tmp_path):
@@ -392,7 +421,7 @@ def test_a_measured_codec_is_measured_once_and_journaled(tmp_path):
 
 @pytest.mark.parametrize(("workers", "seed"), [(1, 1), (3, 1), (3, 2)])
 def test_norms_are_measured_ahead_and_journaled_in_the_order_of_asking(tmp_path, workers, seed):
-    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, workers, seed), is_triggered=True)
+    toy = Toy(tmp_path, lambda workshop: LatePool(workshop, workers, seed), triggered=Looking())
     assert toy.learner.answers == {"send"}
     toy.learner.step(cohort(1, upload(2, 0), upload(4, 0)))
     coming = [attempt(phone, 1) for phone in (6, 3, 9, 5)]
@@ -410,6 +439,32 @@ def test_norms_are_measured_ahead_and_journaled_in_the_order_of_asking(tmp_path,
                 "version")]  # fmt: skip
     assert answered == [(None, 1), (106, None), (103, None), (109, None), (105, None), (None, 2)]
     assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (4, 1)
+
+
+class Looking:
+    """What a triggered schedule tells the learner."""
+
+    looks_at = "norm"
+
+
+@pytest.mark.parametrize("most", [0, 1, 8])
+def test_what_was_measured_is_not_trained_again_and_not_kept_for_longer(tmp_path, most):
+    kept = MeasuredUpdates(tmp_path / "kept")
+    toy = Toy(tmp_path, triggered=Looking(), keeps=(kept, most))
+    toy.pool._workshop.measured = kept
+    coming = [attempt(phone, 0) for phone in (2, 4, 6)]
+    toy.learner.expect(coming)
+    for each in coming:
+        toy.learner.measure(each)
+    assert sum(kept.has(100 + phone) for phone in (2, 4, 6)) == min(most, 3)
+    before = toy.trainer.stints
+    lost = Dropout(106, 6, attempt(6, 0).stints, "-v[]", 5.0)
+    toy.learner.step(replace(cohort(1, upload(2, 0), upload(4, 0)), dropouts=(lost,)))
+    state = toy.learner.finish()
+    assert toy.trainer.stints - before == 2 - min(most, 2)
+    assert toy.values(1) == [0.0, 1.5]
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert (state.totals.sessions_trained, state.totals.sessions_trained_unused) == (3, 1)
 
 
 class Counting:

@@ -106,7 +106,7 @@ def test_published_split_between_update_and_bit(tmp_path):
     keys = {"phones": 1000, "goal": 100, "separation": 1, "protocol": ""}
     file.write_text(FILE.format(versions=10, delta=1e-6, privacy=privacy, **keys))
     experiment = gboard_sim.load(file)
-    adaptive = at_server(experiment, claim_of(experiment)).adaptive
+    adaptive = at_server(experiment, claim_of(experiment), 1).adaptive
     assert adaptive.bit_noise == 5.0
     assert adaptive.update_noise(1.0) == pytest.approx(1.0 / math.sqrt(1.0 - 0.01), rel=1e-15)
     assert round(adaptive.update_noise(1.0), 5) == 1.00504

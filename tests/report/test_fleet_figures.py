@@ -158,14 +158,13 @@ def test_traffic_counts_bytes_in_the_hour_in_which_their_transfer_ended(four):
     rows = rows_of(four)
     rows[0] |= {"began_s": 2 * H - 1.0}  # downloaded at 2 h exactly
     rows[1] |= {"task": "evaluate"}
-    rows[2] |= {"task": "install"}
     figure = traffic.figure(Contents.read(four(sessions=rows)))
     assert "4.00 MB down and 8.00 MB up in the whole run" in figure.caption
-    assert "Down: training 2.00 MB; evaluation 1.00 MB; installs 1.00 MB." in figure.caption
+    assert "Down: training 3.00 MB; evaluation 1.00 MB." in figure.caption
     up = "Up: uploads that were used 4.00 MB; uploads that were not used 2.00 MB; evaluation 2.00"
     assert up in figure.caption
     training, *_ = drawn(figure.panels[0])
-    assert training.patches[0].get_data().values.tolist()[:4] == [1.0, 0.0, 1.0, 0.0]
+    assert training.patches[0].get_data().values.tolist()[:4] == [2.0, 0.0, 1.0, 0.0]
     used, unused, _ = drawn(figure.panels[1])
     assert used.get_title() == "up: uploads that were used, MB an hour"
     assert used.patches[0].get_data().values.tolist() == [0.0, 2.0, *[0.0] * 21, 2.0]

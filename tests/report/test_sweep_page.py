@@ -11,8 +11,10 @@ import pytest
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.report import fronts
+from gboard_sim.report.sweep_analysis import SweepAnalysis
 from gboard_sim.report.sweep_contents import COSTS, Judges, SweepContents
-from gboard_sim.report.sweep_page import cheapest, write_sweep_page
+from gboard_sim.report.sweep_page import write_sweep_page
+from gboard_sim.report.sweep_target import Target
 from gboard_sim.runlog import SCHEMA, RunDirectory
 
 SEEDS = (1, 2, 3)
@@ -23,7 +25,9 @@ POINTS = [  # schedule, H, recall, MB up, days, joules, epsilon
     ("every_kth", 4, 0.120, 2.0, 1.0, 10.0, float("inf")),
     ("every_kth", 16, 0.100, 4.0, 2.0, 12.0, 1.0),
 ]
-BY_NUMBER = {cost.name: column for cost, column in zip(COSTS, (3, 4, 5, 6), strict=True)}
+BY_NUMBER = {cost.name: column for cost, column in zip(COSTS, (3, 3, 4, 5, 6), strict=True)}
+SPENT = [cost.key for cost in COSTS if cost.grows]
+SPENT += [key for cost in COSTS if cost.grows for key in cost.bounds or ()]
 
 
 def rows(points=POINTS, seeds=SEEDS):
@@ -31,15 +35,23 @@ def rows(points=POINTS, seeds=SEEDS):
         for seed in seeds:
             off = seed - 2
             setting = f"schedule.name={schedule}, training.steps={steps}"
-            yield {
+            row = {
                 "run": f"{schedule}-{steps}-{seed}", "setting": setting, "seed": seed,
                 "status": "done", "message": None, "schedule.name": schedule,
                 "training.steps": steps, "validation_recall_at_3": recall + 0.001 * off,
                 "recall_at_3": recall / 2, "simulated_days": days + 0.1 * off,
                 "uplink_bytes_per_phone_mean": 1e6 * (mb + 0.1 * off),
+                "downlink_bytes_per_phone_mean": 2e6 * (mb + 0.1 * off),
                 "energy_j_per_phone_mean": joules, "energy_j_per_phone_mean_low": joules / 2,
                 "energy_j_per_phone_mean_high": joules * 3, "epsilon_policy": epsilon,
             }  # fmt: skip
+            last = row["validation_recall_at_3"]
+            row["course"] = [
+                {"version": v, "validation_recall_at_3": last * v / 10}
+                | {key: row[key] * v / 10 for key in SPENT}
+                for v in (0, 5, 10)
+            ]
+            yield row
 
 
 @pytest.fixture
@@ -91,16 +103,54 @@ def test_the_front_and_the_cheapest_are_those_found_by_trying_every_pair(swept, 
     found = contents(swept())
     having = [setting for setting in found.settings if cost.name in setting.costs]
     assert {s.number for s in fronts.on_front(having, cost)} == set(known) - beaten
-    for share in (0.5, 0.95, 0.99):
-        enough = {n: p[column] for n, p in known.items() if p[2] >= share * 0.2}
-        assert found.cheapest(share, cost).number == min(enough, key=enough.get)
+    for target in (Target(0.1, False), Target(0.5, True), Target(0.98, True)):
+        row = next(
+            row
+            for row in SweepAnalysis.of(found, "2", [target]).cheapest()
+            if row["cheapest_in"] == cost.name
+        )
+        took = {n: up_to(target, known[n], cost) for n in known}
+        took = {n: spent for n, spent in took.items() if spent is not None}
+        assert row["number"] == min(took, key=took.get)
+        assert row["cost"] == pytest.approx(min(took.values()))
+
+
+def up_to(target, point, cost):
+    """The mean cost of a point up to a target; None unless every seed reaches it."""
+    spent = []
+    for off in (-0.001, 0.0, 0.001):
+        needed = target.value * (0.2 + off if target.relative else 1)
+        half = next((h for h in (0.5, 1.0) if (point[2] + off) * h >= needed), None)
+        if half is None:
+            return None
+        column = BY_NUMBER[cost.name]
+        more = 100 * off if column in (3, 4) else 0
+        spent.append((point[column] + more) * (half if cost.grows else 1))
+    return (2 if "downlink" in cost.name else 1) * sum(spent) / 3
 
 
 def test_a_target_that_nothing_priced_reaches_has_no_cheapest_setting(swept):
     best = [("fixed", 1, 0.2, 1.0, 1.0, 1.0, float("inf")), ("fixed", 4, 0.1, 1, 1, 1, 2.0)]
-    found = contents(swept(rows(best)))
-    assert found.cheapest(0.95, COSTS[3]) is None
-    assert {row["cheapest_in"] for row in cheapest(found, [0.95])} == {c.name for c in COSTS[:3]}
+    found = SweepAnalysis.of(contents(swept(rows(best))))
+    assert {row["cheapest_in"] for row in found.cheapest()} == {c.name for c in COSTS if c.grows}
+    assert list(SweepAnalysis.of(found.contents, targets=[Target(0.9, False)]).cheapest()) == []
+
+
+def test_every_row_of_an_analysis_has_the_same_keys(swept):
+    found = list(rows())
+    found[-1] |= dict.fromkeys(("validation_recall_at_3", *SPENT)) | {"status": "failed"}
+    analysis = SweepAnalysis.of(contents(swept(found)), "3")
+    for made in (
+        analysis.settings(), analysis.lost(), analysis.reached(), analysis.cheapest(),
+    ):  # fmt: skip
+        told = list(made)
+        assert len({tuple(row) for row in told}) == 1
+        json.dumps(told)
+    [own] = [row for row in analysis.settings() if row["number"] == 3]
+    assert (own["loss"], own["loss_low"], own["loss_high"]) == (0, 0, 0)
+    lost = [(r + o, 0.192 + o) for r in [0.15] for o in (-0.001, 0, 0.001)]
+    [first] = [row for row in analysis.settings() if row["number"] == 1]
+    assert first["loss"] == pytest.approx(sum(1 - a / b for a, b in lost) / 3)
 
 
 class Outline(HTMLParser):
@@ -131,11 +181,12 @@ def test_the_page_has_fronts_tables_and_what_failed_and_needs_nothing_else(swept
     for said in (
         "made <up>", "5 settings of schedule.name, training.steps, 3 seeds, 15 runs.",
         "Synthetic text", "95% t interval", "no <disk>", "2, 1 failed", "20.0 (10.0 to 60.0) *",
-        "# <b>", "0.200 (number 2)", "0.150 (0.148 to 0.152)",
-        "for want of a finite figure: 1 by epsilon.",
+        "# <b>", "number 1 (schedule.name=fixed, training.steps=1)", "0.150 (0.148 to 0.152)",
+        "for want of a finite figure: 1 by epsilon.", "The way to 99% of the baseline",
+        "0 of 3", "3 of 3", "-33.3% (-33.7% to -33.0%)",
     ):  # fmt: skip
         assert said in text, said
-    assert len(re.findall("<svg viewBox", page)) == 4
+    assert len(re.findall("<svg viewBox", page)) == 5
     labels = [unescape(said) for said in re.findall('aria-label="(Points[^"]*)"', page)]
     assert labels[0].startswith("Points: recall@3 by uplink per phone, MB, 5 settings. On the fr")
     assert (directory / "figures/fronts.svg").read_text().startswith("<svg")

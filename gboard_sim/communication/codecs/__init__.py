@@ -13,6 +13,7 @@ from gboard_sim.communication.codecs.modular import Modular as Modular
 from gboard_sim.communication.codecs.one_bit import OneBit
 from gboard_sim.communication.codecs.random_mask import RandomMask
 from gboard_sim.communication.codecs.top_k import TopK
+from gboard_sim.protocols import Codec
 
 AnyCodec = Fp32 | Fp16 | KLevel | Drive | OneBit | TopK | RandomMask | Modular
 
@@ -28,6 +29,12 @@ _NOT_ASKED = ("seed", "beside_bytes", "answer_bytes")
 def options(name: str) -> tuple[str, ...]:
     """The keys of `[codec]` that the codec `name` understands, beside `name`."""
     return tuple(field.name for field in fields(CODECS[name]) if field.name not in _NOT_ASKED)
+
+
+def is_biased(codec: Codec) -> bool:
+    """Whether what a codec leaves out is missing in the mean too, so that a residual helps."""
+    least = isinstance(codec, Drive) and codec.scale == "least_error"
+    return least or isinstance(codec, OneBit | TopK)
 
 
 def build(

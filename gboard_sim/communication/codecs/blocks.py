@@ -10,6 +10,10 @@ Rows = npt.NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.uint8)
 
 
+CACHED = 2**15
+"""Numbers in a view (assumed: an eighth of a second-level cache of a megabyte as binary32)."""
+
+
 def blocks(count: int, size: int) -> int:
     """Blocks of `size` numbers that `count` numbers make, a shorter last one counted."""
     return -(-count // size)
@@ -18,10 +22,11 @@ def blocks(count: int, size: int) -> int:
 def rows_of(vector: npt.NDArray[Number], size: int) -> Iterator[npt.NDArray[Number]]:
     """Views of a vector: its whole blocks, shape [m, size], then the rest, shape [1, r].
 
-    What is empty is left out.
+    A view has no more blocks than fit a core's cache: what is done to it is done many times over.
     """
     whole = len(vector) // size * size
-    if whole:
-        yield vector[:whole].reshape(-1, size)
+    step = max(1, CACHED // size) * size
+    for first in range(0, whole, step):
+        yield vector[first : min(first + step, whole)].reshape(-1, size)
     if whole < len(vector):
         yield vector[whole:].reshape(1, -1)

@@ -4,25 +4,18 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from gboard_sim.communication.codecs import payload
+from gboard_sim.halves import Halves, halves
 from gboard_sim.records import Vector
 
 FLOAT16_BYTES = 2
-LARGEST = 65504.0
-"""The largest finite binary16 number (IEEE 754-2019, table 3.5)."""
-
 _LETTERS = b"fp16"
 
 
 @dataclass(frozen=True, slots=True)
 class Fp16:
-    """Each number rounded to the nearest half, ties to even, little-endian.
-
-    Between 2^-14 and 65504 the relative error is at most 2^-11; below, the error is at most 2^-25,
-    so that numbers under 2^-25 become zero. Beyond 65504 a number is sent as plus or minus 65504:
-    an infinity would spoil the whole sum, one clipped coordinate only itself.
+    """Each number rounded as `halves` does, little-endian.
 
     Attributes:
         name: Its name in experiment files.
@@ -60,7 +53,7 @@ class Fp16:
         return _halves(update).astype(np.float32), self.payload_bytes(len(update))
 
 
-def _halves(update: Vector) -> npt.NDArray[np.float16]:
+def _halves(update: Vector) -> Halves:
     """An update rounded to halves, little-endian."""
     payload.refuse_unusable(update)
-    return np.clip(update, -LARGEST, LARGEST).astype("<f2")
+    return halves(update).astype("<f2", copy=False)

@@ -2,7 +2,8 @@
 
 S. Karimireddy, Q. Rebjock, S. Stich, M. Jaggi, "Error Feedback Fixes SignSGD and other Gradient
 Compression Schemes" (ICML 2019, arXiv 1901.09847): x becomes (|x|_1 / d) sign(x). The error is
-(1 - |x|_1^2 / (d |x|_2^2)) |x|_2^2. It is biased, and here no residual is kept.
+(1 - |x|_1^2 / (d |x|_2^2)) |x|_2^2. It is biased, which `codec.error_feedback`
+mends.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 S. Stich, J.-B. Cordonnier, M. Jaggi, "Sparsified SGD with Memory" (NeurIPS 2018, arXiv 1809.07599):
 the k numbers of d that are farthest from zero; the error is at most (1 - k / d) |x|^2. A place
-takes ceil(log2 d) bits, a value 32. It is biased, and here no residual is kept.
+takes ceil(log2 d) bits, a value 32. It is biased, which `codec.error_feedback` mends.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,23 @@ _LETTERS = b"topk"
 def kept(count: int, share: float) -> int:
     """How many of `count` numbers a share is: at least one, of any at all."""
     return min(count, max(1, round(share * count)))
+
+
+SAMPLED = 64
+"""One of so many numbers says where the largest begin (assumed)."""
+
+
+def _candidates(sizes: Vector, number: int) -> Places | None:
+    """Places that hold the largest `number` of sizes and not many more; None where none are sure.
+
+    What a sample says is counted, so it may cost time, never a place.
+    """
+    sample = sizes[::SAMPLED]
+    # Half as many again as their share of the sample, and four: hardly ever too few.
+    wanted = min(len(sample), number * 3 // (2 * SAMPLED) + 4)
+    least = np.partition(sample, len(sample) - wanted)[len(sample) - wanted]
+    among = np.flatnonzero(sizes >= least)
+    return among if len(among) >= number else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +114,8 @@ class TopK:
         number = kept(len(update), self.share)
         if not number:
             return np.zeros(0, np.int64)
-        return np.sort(np.argpartition(np.abs(update), len(update) - number)[-number:])
+        sizes = np.abs(update)
+        among = _candidates(sizes, number)
+        found = sizes if among is None else sizes[among]
+        largest = np.argpartition(found, len(found) - number)[-number:]
+        return np.sort(largest if among is None else among[largest])

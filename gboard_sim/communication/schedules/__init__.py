@@ -6,10 +6,12 @@ from typing import Any
 
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.communication.schedules.adacomm import AdaComm
+from gboard_sim.communication.schedules.cmfl import Cmfl
 from gboard_sim.communication.schedules.data_budget import DataBudget
 from gboard_sim.communication.schedules.decreasing import Decreasing
 from gboard_sim.communication.schedules.every_kth import EveryKth
 from gboard_sim.communication.schedules.fixed import Fixed
+from gboard_sim.communication.schedules.lazy import Lazy
 from gboard_sim.communication.schedules.linear_growth import LinearGrowth
 from gboard_sim.communication.schedules.norm_triggered import NormTriggered
 from gboard_sim.communication.schedules.post_local import PostLocal
@@ -25,6 +27,8 @@ AnySchedule = (
     | Quadratic
     | AdaComm
     | NormTriggered
+    | Lazy
+    | Cmfl
 )
 
 _KINDS: tuple[type[AnySchedule], ...] = (
@@ -37,6 +41,8 @@ _KINDS: tuple[type[AnySchedule], ...] = (
     Quadratic,
     AdaComm,
     NormTriggered,
+    Lazy,
+    Cmfl,
 )
 
 SCHEDULES: dict[str, type[AnySchedule]] = {kind.name: kind for kind in _KINDS}

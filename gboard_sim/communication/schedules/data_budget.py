@@ -31,6 +31,7 @@ class DataBudget:
         payload_bytes: Size of an upload; 0 as long as nobody knows it, and then k is 1.
         name: Its name in experiment files.
         rests: No window goes by without training.
+        rebases: A cycle stays at the version that it started from.
 
     Raises:
         ValueError: A value is out of range.
@@ -38,6 +39,7 @@ class DataBudget:
 
     name: ClassVar[str] = "data_budget"
     rests: ClassVar[bool] = False
+    rebases: ClassVar[bool] = False
 
     work: LocalPlan
     uplink_mb_per_month: float = 10.0

@@ -16,10 +16,15 @@ class EveryKth:
     the next window, until the version that it started from is more than `max_age` versions old;
     then it starts over. With k = 1 and `max_age` 0 it is the schedule `fixed`.
 
+    With `rebase = "each_window"` the phone downloads the newest version in every window and carries
+    its unsent update onto it: it trains on from the newest weights plus its own minus those that it
+    held before. The update that it uploads is measured from the last version downloaded, and so are
+    its staleness and `max_age`. Every window costs a download, those without a check-in too.
+
     With `trains = "last"` the phone rests in windows 1 to k - 1, and in window k downloads the
-    newest version, trains once and uploads. That tells what the other windows' training is worth:
-    with the same H it has as many uploads and a k-th of the work; with k times the H the same work,
-    in one window and from a newer version.
+    newest version, trains once and uploads. These are the arms that tell what the other windows'
+    training is worth: with the same H as many uploads and a k-th of the work; with k times the H
+    the same work, in one window and from a newer version.
 
     Attributes:
         work: How much each class of phone trains in one window.
@@ -28,10 +33,11 @@ class EveryKth:
             training; 0 keeps none, None has no limit. It limits retries, not a cycle's first
             upload, which may be older where windows are far apart.
         trains: In which windows of a cycle it trains: `all`, or the `last`.
+        rebase: When a phone moves on to a newer version: `never` within a cycle, or `each_window`.
         name: Its name in experiment files.
 
     Raises:
-        ValueError: `k` is below 1, `max_age` below 0, or `trains` neither of the two.
+        ValueError: A value is out of range, or a phone that rests is to move on.
     """
 
     name: ClassVar[str] = "every_kth"
@@ -40,6 +46,7 @@ class EveryKth:
     k: int = 1
     max_age: int | None = None
     trains: Literal["all", "last"] = "all"
+    rebase: Literal["never", "each_window"] = "never"
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -48,11 +55,23 @@ class EveryKth:
             raise ValueError(f"max_age(={self.max_age}) must be at least 0 versions")
         if self.trains not in ("all", "last"):
             raise ValueError(f"trains(={self.trains!r}) must be all or last")
+        if self.rebase not in ("never", "each_window"):
+            raise ValueError(f"rebase(={self.rebase!r}) must be never or each_window")
+        if self.rests and self.rebases:
+            raise ValueError(
+                'rebase(="each_window") must be never where trains(="last"): a phone that rests '
+                "carries nothing on"
+            )
 
     @property
     def rests(self) -> bool:
         """Whether windows without an upload are spent without training."""
         return self.trains == "last"
+
+    @property
+    def rebases(self) -> bool:
+        """Whether a phone moves on to the newest version in every window."""
+        return self.rebase == "each_window"
 
     @property
     def keeps_unsent(self) -> bool:

@@ -28,11 +28,13 @@ class EveryWindow(ABC):
         keeps_unsent: A phone that was turned away, late or interrupted keeps nothing.
         max_age: Nothing is kept, so nothing ages.
         rests: No window goes by without training.
+        rebases: Every cycle is one window, so that there is nothing to carry on.
     """
 
     keeps_unsent: ClassVar[bool] = False
     max_age: ClassVar[int | None] = None
     rests: ClassVar[bool] = False
+    rebases: ClassVar[bool] = False
 
     work: LocalPlan
 

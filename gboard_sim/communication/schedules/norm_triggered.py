@@ -23,9 +23,8 @@ class NormTriggered:
     ||u||^2 > threshold (v + 1)^(1 - epsilon) eta_v^2, with eta_v the phones' learning rate. A phone
     that stays silent keeps its training and trains on from its own weights in the next window, as
     under `every_kth`; it sends whatever its update after `most_windows`. With `epsilon` 1 the
-    threshold is constant: the lazy rule "send at norm tau, or at an age", with threshold
-    (tau / eta)^2. What was sent and not accepted is sent again, not judged again. A learner that
-    knows no norm (a fleet alone) has every phone send.
+    threshold is constant. What was sent and not accepted is sent again, not judged again. A
+    learner that knows no norm (a fleet alone) has every phone send.
 
     Attributes:
         work: How much each class of phone trains in one window.
@@ -34,17 +33,21 @@ class NormTriggered:
         most_windows: Windows after which a phone sends in any case; None is never.
         max_age: Versions after which a phone that was silent, turned away, late or interrupted
             starts over; None is never.
+        looks_at: What a phone measures before it sends.
         name: Its name in experiment files.
         keeps_unsent: A phone that was turned away, late or interrupted keeps its training.
         rests: No window goes by without training.
+        rebases: A cycle stays at the version that it started from.
 
     Raises:
         ValueError: A value is out of range.
     """
 
     name: ClassVar[str] = "norm_triggered"
+    looks_at: ClassVar[str] = "norm"
     keeps_unsent: ClassVar[bool] = True
     rests: ClassVar[bool] = False
+    rebases: ClassVar[bool] = False
 
     work: LocalPlan
     threshold: float = 1.0
@@ -69,18 +72,12 @@ class NormTriggered:
         """True for every phone: each window may end in an upload. Shape [n]."""
         return np.ones(stints.shape, dtype=np.bool_)
 
-    def sends(self, version: int, stints: Ints, norm: Floats) -> Flags:
-        """Which of some phones send their updates. Shape [n].
-
-        Args:
-            version: The server's version.
-            stints: Stints of each phone's cycle, the one just trained included. Shape [n].
-            norm: L2 norm of each update. Shape [n].
-        """
+    def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
+        """Which of some phones send: see `protocols.Triggered`. Shape [n]."""
         rate = self.work.learning_rate.at(version)
         least = self.threshold * (version + 1) ** (1.0 - self.epsilon) * rate**2
         due = stints >= (np.inf if self.most_windows is None else self.most_windows)
-        chosen: Flags = (norm**2 > least) | due
+        chosen: Flags = (found**2 > least) | due
         return chosen
 
     def local(self, version: int) -> tuple[LocalWork, ...]:

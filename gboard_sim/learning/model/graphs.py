@@ -5,15 +5,20 @@ When a user changes a size, the graphs are exported with torch into a folder tha
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 
 from gboard_sim import catalogue
 from gboard_sim.errors import CatalogueError
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
+from gboard_sim.learning.model.trained_parts import EVERYTHING, STEPS, TrainedParts
 
 GRAPH_NAMES = ("train_step", "score", "predict")
+"""The graphs that a phone runs."""
+
+SHIPPED = (*STEPS, "score", "predict")
+"""The graphs of a catalogue entry: a phone's `train_step` is one of `STEPS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +41,46 @@ class Graphs:
     """One model's graphs.
 
     Attributes:
-        train_step: (parameters, batch, learning rate) -> (new parameters, loss).
+        train_step: (parameters, batch, learning rate) -> (new parameters, loss), of those parts
+            that phones train.
         score: (parameters, batch) -> (log-probability of each target, most probable ids).
         predict: (parameters, token, carried state) -> (most probable ids, new state).
+        whole_step: As `train_step`, of all parts: what trains in one place before version 0.
     """
 
     train_step: Graph
     score: Graph
     predict: Graph
+    whole_step: Graph
 
     def in_memory(self) -> "Graphs":
         """The same graphs without their files."""
-        return Graphs(*(GraphBytes(getattr(self, name).read_bytes()) for name in GRAPH_NAMES))
+        return Graphs(*(GraphBytes(getattr(self, each.name).read_bytes()) for each in fields(self)))
 
 
-def _in(folder: Path) -> Graphs:
+def _needed(parts: TrainedParts) -> tuple[str, ...]:
+    """The names of the files that `Graphs` names, in its order."""
+    return (parts.step, "score", "predict", EVERYTHING.step)
+
+
+def _in(folder: Path, parts: TrainedParts) -> Graphs:
     """The files of one folder."""
-    return Graphs(*(folder / f"{graph}.onnx" for graph in GRAPH_NAMES))
+    return Graphs(*(folder / f"{graph}.onnx" for graph in _needed(parts)))
 
 
-def shipped_graphs(name: str) -> Graphs:
+def shipped_graphs(name: str, parts: TrainedParts = EVERYTHING) -> Graphs:
     """The graphs of a catalogue entry, checked against the digests in its `spec.toml`.
+
+    Args:
+        name: The entry's.
+        parts: What phones train.
 
     Raises:
         CatalogueError: A graph is missing or is not the one that the entry describes.
     """
     folder = catalogue.locate("models", name)
     digests = catalogue.read("models", name).get("graphs", {})
-    graphs = _in(folder)
-    for graph in GRAPH_NAMES:
+    for graph in _needed(parts):
         path = folder / f"{graph}.onnx"
         if not path.is_file():
             raise CatalogueError(
@@ -75,11 +91,16 @@ def shipped_graphs(name: str) -> Graphs:
                 f"{path}: its sha256 is not the [graphs] {graph} of {folder / 'spec.toml'}; "
                 f"hint: python -m gboard_sim.learning.model.tracing {folder}"
             )
-    return graphs
+    return _in(folder, parts)
 
 
-def find_graphs(spec: ModelSpec, cache: Path) -> Graphs:
+def find_graphs(spec: ModelSpec, cache: Path, parts: TrainedParts = EVERYTHING) -> Graphs:
     """The graphs that fit `spec`: shipped, kept in `cache`, or exported there now with torch.
+
+    Args:
+        spec: The model's sizes.
+        cache: Folder in which graphs are kept.
+        parts: What phones train.
 
     Raises:
         CatalogueError: The shipped graphs are damaged.
@@ -87,10 +108,11 @@ def find_graphs(spec: ModelSpec, cache: Path) -> Graphs:
     if spec.name in catalogue.names("models"):
         shipped = load_spec(spec.name)
         if shipped.architecture == spec.architecture:
-            return shipped_graphs(spec.name)
+            return shipped_graphs(spec.name, parts)
     key = hashlib.sha256(repr(spec.architecture).encode()).hexdigest()[:16]
     folder = cache / key
-    graphs = _in(folder)
-    if not all((folder / f"{graph}.onnx").is_file() for graph in GRAPH_NAMES):
-        import_module("gboard_sim.learning.model.tracing").export_graphs(spec, folder)
-    return graphs
+    missing = [name for name in _needed(parts) if not (folder / f"{name}.onnx").is_file()]
+    if missing:
+        tracing = import_module("gboard_sim.learning.model.tracing")
+        tracing.export_graphs(spec, folder, tuple(dict.fromkeys(missing)))
+    return _in(folder, parts)

@@ -20,6 +20,9 @@ from gboard_sim.errors import CatalogueError
 
 TOP = 5  # candidates that `score` and `predict` give: three to show, and <unk> and <s> to drop
 
+WORD_ROWS = ("embedding", "output", "output_bias")
+"""Tensors with a row per token of the vocabulary."""
+
 GATES = {"cifg": 3, "lstm": 4}
 """Gate pre-activations per unit: f, o, g of the CIFG (its input gate is 1 - f); f, i, o, g."""
 

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,15 @@ from torch.export import Dim
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from gboard_sim.learning.model.definition import Text, predict, score
-from gboard_sim.learning.model.graphs import GRAPH_NAMES
-from gboard_sim.learning.model.spec import TOP, ModelSpec, load_spec, shapes
-from gboard_sim.learning.model.train_step import train_step
+from gboard_sim.learning.model.graphs import SHIPPED
+from gboard_sim.learning.model.spec import TOP, WORD_ROWS, ModelSpec, load_spec, shapes
+from gboard_sim.learning.model.train_step import Trained, train_step
+from gboard_sim.learning.model.trained_parts import STEPS, adapted_shapes
 
 OPSET = 18  # the first with reductions in ScatterElements and ScatterND, which the update needs
 EXAMPLE_VOCABULARY = 37  # traced sizes: unlike each other and any width, and above TOP
 EXAMPLE_LANES = 5
+EXAMPLE_RANK = 2
 BORDER = "border/"  # keeps the exporter's own value names apart from ours
 
 
@@ -55,6 +57,8 @@ def _examples(spec: ModelSpec) -> dict[str, Tensor]:
         name: torch.randn(size, generator=rng) * 0.1
         for name, size in shapes(spec, EXAMPLE_VOCABULARY).items()
     }
+    for name, (rows, _) in adapted_shapes(spec).items():
+        made[f"basis_{name}"] = torch.randn((rows, EXAMPLE_RANK), generator=rng) * 0.1
     for name, size in (("inputs", shape), ("targets", shape), ("token", (lanes,))):
         made[name] = torch.randint(0, EXAMPLE_VOCABULARY, size, generator=rng, dtype=torch.int32)
     made["reset"] = (torch.rand(shape, generator=rng) < 0.2).float()
@@ -74,11 +78,6 @@ def _function(
     def split(arguments: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         return dict(zip(names, arguments, strict=False)), arguments[len(names) :]
 
-    def run_train_step(*arguments: Tensor) -> tuple[Tensor, ...]:
-        parameters, batch = split(arguments)
-        new, mean_loss = train_step(spec, parameters, Text(*batch[:4]), batch[4])
-        return (*(new[name] for name in names), mean_loss)
-
     def run_score(*arguments: Tensor) -> tuple[Tensor, ...]:
         parameters, batch = split(arguments)
         return score(spec, parameters, *batch)
@@ -88,12 +87,25 @@ def _function(
         return predict(spec, parameters, *typed)
 
     batch = ["inputs", "targets", "reset"]
-    return {
-        "train_step": (
+    if graph in STEPS:
+        parts = STEPS[graph]
+        trained = [name for name in names if parts.word_rows or name not in WORD_ROWS]
+        adapted = list(adapted_shapes(spec)) if parts.adapted else []
+
+        def run_train_step(*arguments: Tensor) -> tuple[Tensor, ...]:
+            parameters, others = split(arguments)
+            bases = dict(zip(adapted, others, strict=False))
+            *text, learning_rate = others[len(adapted) :]
+            what = Trained(parts.word_rows, bases)
+            new, mean_loss = train_step(spec, parameters, Text(*text), learning_rate, what)
+            return (*(new[name] for name in trained), mean_loss)
+
+        return (
             run_train_step,
-            [*names, *batch, "weight", "learning_rate"],
-            [*(f"new_{name}" for name in names), "loss"],
-        ),
+            [*names, *(f"basis_{name}" for name in adapted), *batch, "weight", "learning_rate"],
+            [*(f"new_{name}" for name in trained), "loss"],
+        )
+    return {
         "score": (run_score, [*names, *batch], ["log_probability", "top"]),
         "predict": (
             run_predict,
@@ -164,8 +176,10 @@ def trace(spec: ModelSpec, graph: str) -> onnx.ModelProto:
     arguments = tuple(examples[name] for name in inputs)
     vocabulary = Dim("vocabulary", min=TOP + 1, max=1 << 24)
     lanes = Dim("lanes", min=1, max=1 << 20)
+    rank = Dim("rank", min=1, max=1 << 20)
     by_name: dict[str, Any] = {
-        **{key: {0: vocabulary} for key in ("embedding", "output", "output_bias")},
+        **{key: {0: vocabulary} for key in WORD_ROWS},
+        **{f"basis_{key}": {1: rank} for key in adapted_shapes(spec)},
         **{key: {0: lanes} for key in ("inputs", "targets", "reset", "weight")},
         **{key: {0: lanes} for key in ("token", "out", "state")},
     }
@@ -189,15 +203,15 @@ def trace(spec: ModelSpec, graph: str) -> onnx.ModelProto:
     return model
 
 
-def export_graphs(spec: ModelSpec, folder: Path) -> dict[str, str]:
-    """Write a model's three graphs; each file appears whole or not at all.
+def export_graphs(spec: ModelSpec, folder: Path, graphs: Sequence[str] = SHIPPED) -> dict[str, str]:
+    """Write some of a model's graphs; each file appears whole or not at all.
 
     Returns:
         The sha256 of each graph, by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
-    for graph in GRAPH_NAMES:
+    for graph in graphs:
         content = trace(spec, graph).SerializeToString(deterministic=True)
         path = folder / f"{graph}.onnx"
         aside = folder / f"{graph}.{os.getpid()}.part"

@@ -7,8 +7,13 @@ tokens, and the update rides on it: `addmm(weight, a.T, -rate * b)`.
 
 The graphs are traced from `train_step`; the torch trainer calls `differentiate`, alone for one
 phone and under `torch.vmap` for many, and updates in place.
+
+What is not trained has no gradient and is no part of the new parameters. A matrix with an adapter
+W + P B, of which B alone is trained, moves along P P' times its gradient: with orthonormal columns
+in P that is the step that B takes, merged into W at once.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -106,14 +111,34 @@ class Gradient(NamedTuple):
     rows: dict[str, tuple[Tensor, Tensor]]
 
 
+class Trained(NamedTuple):
+    """What a step trains.
+
+    Attributes:
+        word_rows: Whether tensors with a row per token are.
+        bases: The P of the matrices that have an adapter, by name. Shape [rows, rank] each.
+    """
+
+    word_rows: bool
+    bases: Mapping[str, Tensor]
+
+
+EVERYTHING = Trained(True, {})
+
+
 def train_step(
     spec: ModelSpec,
     parameters: Parameters,
     text: Text,
     learning_rate: Tensor,
+    trained: Trained = EVERYTHING,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """The parameters after one step of SGD on the mean loss, and that loss before the step."""
-    gradient, mean_loss = differentiate(spec, parameters, text)
+    """The parameters after one step of SGD on the mean loss, and that loss before the step.
+
+    Returns:
+        The tensors that are trained, by name, and the loss.
+    """
+    gradient, mean_loss = differentiate(spec, parameters, text, trained)
     if spec.gradient_clip:
         return _clipped(spec, parameters, gradient, learning_rate), mean_loss
     rate = -learning_rate
@@ -144,14 +169,19 @@ def _clipped(
 
 
 def differentiate(
-    spec: ModelSpec, parameters: Parameters, text: Text, room: Tensor | None = None
+    spec: ModelSpec,
+    parameters: Parameters,
+    text: Text,
+    trained: Trained = EVERYTHING,
+    room: Tensor | None = None,
 ) -> tuple[Gradient, Tensor]:
-    """The gradient of the mean loss, and the loss.
+    """The gradient of the mean loss by what is trained, and the loss.
 
     Args:
         spec: The model's sizes.
         parameters: The model's tensors.
         text: The batch.
+        trained: What is.
         room: Memory for the probabilities of every token, written over: one array of tokens x
             vocabulary costs more to ask the system for than to fill. Shape [T * B, V].
     """
@@ -169,9 +199,9 @@ def differentiate(
     # so that no array of tokens x vocabulary is written a second time.
     output = "embedding" if spec.tied else "output"
     shared = hidden * share
-    products = {output: (probability, shared)}
+    products = {output: (probability, shared)} if trained.word_rows else {}
     vectors: dict[str, Tensor] = {}
-    if spec.output_bias:
+    if spec.output_bias and trained.word_rows:
         missed = (probability * share).sum(0)
         vectors["output_bias"] = missed.index_put([target], -share[:, 0], accumulate=True)
     weights = parameters[output]
@@ -188,14 +218,19 @@ def differentiate(
     vectors["gate_bias"] = d_pre.sum(0)
     if spec.projection:
         products["projection"] = (tape.cell, d_out)
-    read = time_major(text.inputs)[:, 0].long()
-    d_embedded = product(d_gates, parameters["input_kernel"].t())
-    if spec.tied:
-        rows = {"embedding": (torch.cat([read, target]), torch.cat([d_embedded, -shared]))}
-    else:
-        rows = {"embedding": (read, d_embedded), "output": (target, -shared)}
+    rows: dict[str, tuple[Tensor, Tensor]] = {}
+    if trained.word_rows:
+        read = time_major(text.inputs)[:, 0].long()
+        d_embedded = product(d_gates, parameters["input_kernel"].t())
+        if spec.tied:
+            rows = {"embedding": (torch.cat([read, target]), torch.cat([d_embedded, -shared]))}
+        else:
+            rows = {"embedding": (read, d_embedded), "output": (target, -shared)}
     alike = {
         name: (left.to(weights.dtype), right.to(weights.dtype))
         for name, (left, right) in products.items()
     }
+    for name, basis in trained.bases.items():
+        left, right = alike[name]
+        alike[name] = (basis.t(), (left @ basis).t() @ right)
     return Gradient(alike, vectors, rows), mean_loss

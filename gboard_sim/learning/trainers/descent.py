@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gboard_sim.learning.model.definition import Text
 from gboard_sim.learning.model.spec import ModelSpec, layout
-from gboard_sim.learning.model.train_step import Gradient, differentiate
+from gboard_sim.learning.model.train_step import Gradient, Trained, differentiate
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.records import Vector
 
 
@@ -44,6 +45,7 @@ class Descent:
         phones: How many there is room for.
         device: Where to compute.
         products: The type that matrix products are made in, float32 or bfloat16.
+        parts: What is trained.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Descent:
         phones: int,
         device: torch.device,
         products: torch.dtype,
+        parts: TrainedParts = EVERYTHING,
     ) -> None:
         self._spec = spec
         self._vocabulary = vocabulary
@@ -68,6 +71,13 @@ class Descent:
             matrices = {name: t for name, t in self._masters.items() if t.ndim == 3}
             self._rough = {name: t.to(products) for name, t in matrices.items()}
             self._change = {name: torch.empty_like(t) for name, t in self._rough.items()}
+        self._trained = Trained(
+            parts.word_rows != "frozen",
+            {
+                name: torch.tensor(basis, device=device, dtype=products)
+                for name, basis in parts.bases(spec).items()
+            },
+        )
         self._room = torch.empty((0, vocabulary), device=device, dtype=products)
 
     def begin(self, row: int, parameters: Vector) -> None:
@@ -113,7 +123,7 @@ class Descent:
         phones, *shape = text.inputs.shape
         if phones > 1:
             stacked: tuple[Gradient, Tensor] = torch.vmap(
-                lambda one, batch: differentiate(self._spec, one, batch)
+                lambda one, batch: differentiate(self._spec, one, batch, self._trained)
             )(given, text)
             return stacked
         tokens = shape[0] * shape[1]
@@ -123,6 +133,7 @@ class Descent:
             self._spec,
             {name: tensor[0] for name, tensor in given.items()},
             Text(*(tensor[0] for tensor in text)),
+            self._trained,
             self._room[:tokens],
         )
         return (

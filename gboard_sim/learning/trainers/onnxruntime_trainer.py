@@ -13,6 +13,7 @@ import onnxruntime
 
 from gboard_sim.learning.model.graphs import Graph, Graphs
 from gboard_sim.learning.model.spec import TOP, ModelSpec, layout, parameter_count
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.learning.text.packing import Batch, Ids
 from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
 from gboard_sim.records import Vector
@@ -42,12 +43,17 @@ class OnnxRuntimeTrainer:
         spec: The model's sizes.
         vocabulary: Token ids V.
         graphs: The model's graphs; each is loaded when it is first used.
+        parts: What is trained; `graphs.train_step` is the graph that trains it.
     """
 
-    def __init__(self, spec: ModelSpec, vocabulary: int, graphs: Graphs) -> None:
+    def __init__(
+        self, spec: ModelSpec, vocabulary: int, graphs: Graphs, parts: TrainedParts = EVERYTHING
+    ) -> None:
         self._spec = spec
         self._graphs = graphs
         self._layout = layout(spec, vocabulary)
+        self._bases = {f"basis_{name}": basis for name, basis in parts.bases(spec).items()}
+        self._keeps_some = parts.word_rows == "frozen"
         size = parameter_count(spec, vocabulary)
         self._buffers = (np.zeros(size, np.float32), np.zeros(size, np.float32))
         self._loss = np.zeros((), np.float32)
@@ -72,14 +78,16 @@ class OnnxRuntimeTrainer:
         """The training graph bound from the first buffer to the second, and back."""
         if self._steps is None:
             runner = self._loaded(self._graphs.train_step)
+            trained = {value.name for value in runner.get_outputs()}
             bindings = (runner.io_binding(), runner.io_binding())
             for binding, read, write in zip(
                 bindings, self._buffers, self._buffers[::-1], strict=True
             ):
-                for name, view in self._tensors(read).items():
+                for name, view in (self._tensors(read) | self._bases).items():
                     _bind(binding.bind_input, name, view)
                 for name, view in self._tensors(write, "new_").items():
-                    _bind(binding.bind_output, name, view)
+                    if name in trained:
+                        _bind(binding.bind_output, name, view)
                 _bind(binding.bind_input, "learning_rate", self._rate)
                 _bind(binding.bind_output, "loss", self._loss)
             self._steps = bindings
@@ -89,7 +97,8 @@ class OnnxRuntimeTrainer:
         """See `Trainer.train`."""
         bindings = self._bound_steps()
         runner = self._loaded(self._graphs.train_step)
-        self._buffers[0][:] = parameters
+        for buffer in self._buffers if self._keeps_some else self._buffers[:1]:
+            buffer[:] = parameters
         self._rate[...] = learning_rate
         steps = tokens = 0
         nats = 0.0

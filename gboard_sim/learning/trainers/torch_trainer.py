@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gboard_sim.learning.model.definition import Text, predict, score
 from gboard_sim.learning.model.spec import ModelSpec, layout
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.learning.text.packing import BOS, Batch, Ids
 from gboard_sim.learning.trainers.descent import Descent
 from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
@@ -49,6 +50,7 @@ class TorchTrainer:
         vocabulary: Token ids V.
         device: Where to compute, such as `cpu` or `cuda`.
         precision: What matrix products are made in while training.
+        parts: What is trained.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class TorchTrainer:
         vocabulary: int,
         device: str = "cpu",
         precision: Literal["float32", "bfloat16"] = "float32",
+        parts: TrainedParts = EVERYTHING,
     ) -> None:
         self._spec = spec
         self._vocabulary = vocabulary
         self._layout = layout(spec, vocabulary)
         self._device = torch.device(device)
         self._products = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+        self._parts = parts
         self._alone: Descent | None = None
         torch.set_num_threads(1)  # phones run side by side in processes
         if self._device.type == "cuda":
@@ -83,7 +87,9 @@ class TorchTrainer:
 
     def _descent(self, phones: int) -> Descent:
         """Room for phones to train in."""
-        return Descent(self._spec, self._vocabulary, phones, self._device, self._products)
+        return Descent(
+            self._spec, self._vocabulary, phones, self._device, self._products, self._parts
+        )
 
     def train(self, parameters: Vector, batches: Iterable[Batch], learning_rate: float) -> Trained:
         """See `Trainer.train`."""

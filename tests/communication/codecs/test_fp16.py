@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gboard_sim.communication.codecs.fp16 import LARGEST, Fp16
+from gboard_sim.communication.codecs.fp16 import Fp16
+from gboard_sim.halves import LARGEST
 
 
 def through(*numbers):

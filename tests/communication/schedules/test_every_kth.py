@@ -57,3 +57,12 @@ def test_a_value_out_of_range_is_named_with_its_range():
         EveryKth(WORK, k=0)
     with pytest.raises(ValueError, match=r"max_age\(=-1\) must be at least 0"):
         EveryKth(WORK, k=2, max_age=-1)
+
+
+def test_a_phone_moves_on_in_each_window_or_never():
+    assert not EveryKth(WORK, k=3).rebases
+    assert EveryKth(WORK, k=3, rebase="each_window").rebases
+    with pytest.raises(ValueError, match=r"rebase\(='often'\) must be never or each_window"):
+        EveryKth(WORK, rebase="often")
+    with pytest.raises(ValueError, match="must be never where trains"):
+        EveryKth(WORK, k=2, rebase="each_window", trains="last")

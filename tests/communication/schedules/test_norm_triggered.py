@@ -10,28 +10,34 @@ from gboard_sim.protocols import Triggered
 
 WORK = LocalPlan(("phone",), 8, LearningRate(0.5, "step", every=3), steps=4)
 NORM = np.array([0.9, 1.0, 1.1, 5.0])
+ZERO = np.zeros(4, dtype=np.int64)
 ONE = np.ones(4, dtype=np.int64)
 
 
 def test_the_square_of_the_norm_is_held_against_threshold_and_rate():
     schedule = NormTriggered(WORK, threshold=4.0)
-    assert schedule.sends(0, ONE, NORM).tolist() == [False, False, True, True]  # 4 x 0.25 = 1
-    assert schedule.sends(2, ONE, NORM).tolist() == [False, False, True, True]
-    assert schedule.sends(3, ONE, NORM).tolist() == [True] * 4  # 4 x 0.0625 = 0.25
+    assert schedule.sends(0, ZERO, ONE, NORM).tolist() == [False, False, True, True]  # 4 x 0.25 = 1
+    assert schedule.sends(2, ZERO, ONE, NORM).tolist() == [False, False, True, True]
+    assert schedule.sends(3, ZERO, ONE, NORM).tolist() == [True] * 4  # 4 x 0.0625 = 0.25
 
 
 def test_with_epsilon_the_threshold_grows_with_the_version():
     schedule = NormTriggered(LocalPlan(("phone",), 8, LearningRate(0.5), steps=4), 4.0, 0.5)
     # 4 (v + 1)^(1/2) 0.25 = 1 at version 0, 2 at version 3, 25.01 at version 624.5
-    assert schedule.sends(0, ONE, NORM).tolist() == [False, False, True, True]
-    assert schedule.sends(3, ONE, NORM).tolist() == [False, False, False, True]
-    assert schedule.sends(623, ONE, NORM).tolist() == [False, False, False, True]
-    assert schedule.sends(625, ONE, NORM).tolist() == [False] * 4
+    assert schedule.sends(0, ZERO, ONE, NORM).tolist() == [False, False, True, True]
+    assert schedule.sends(3, ZERO, ONE, NORM).tolist() == [False, False, False, True]
+    assert schedule.sends(623, ZERO, ONE, NORM).tolist() == [False, False, False, True]
+    assert schedule.sends(625, ZERO, ONE, NORM).tolist() == [False] * 4
 
 
 def test_after_so_many_windows_a_phone_sends_in_any_case():
     schedule = NormTriggered(WORK, threshold=1e6, most_windows=3)
-    assert schedule.sends(0, np.array([1, 2, 3, 4]), NORM).tolist() == [False, False, True, True]
+    assert schedule.sends(0, ZERO, np.array([1, 2, 3, 4]), NORM).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_silence_keeps_what_was_trained():

@@ -52,7 +52,7 @@ def test_an_unknown_schedule_is_refused_with_those_there_are():
 def test_an_option_that_a_schedule_does_not_have_is_refused():
     with pytest.raises(ValueError, match="'fixed' has no option 'k'; it has no options"):
         schedules.build("fixed", WORK, {"k": 2})
-    with pytest.raises(ValueError, match="no option 'work'; it has k, max_age, trains"):
+    with pytest.raises(ValueError, match="no option 'work'; it has k, max_age, trains, rebase"):
         schedules.build("every_kth", WORK, {"work": WORK})
 
 

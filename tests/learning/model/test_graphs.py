@@ -10,9 +10,10 @@ import pytest
 
 from gboard_sim import catalogue
 from gboard_sim.errors import CatalogueError
-from gboard_sim.learning.model.graphs import GRAPH_NAMES, find_graphs, shipped_graphs
+from gboard_sim.learning.model.graphs import SHIPPED, find_graphs, shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import load_spec, shapes
+from gboard_sim.learning.model.trained_parts import TrainedParts
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
@@ -22,9 +23,8 @@ NAMES = ["tiny", "gboard-cifg", "mcmahan-lstm", "stackoverflow-lstm"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_graphs_are_small_and_plain_and_hold_no_weights(name: str) -> None:
-    graphs = shipped_graphs(name)
-    for graph in GRAPH_NAMES:
-        path: Path = getattr(graphs, graph)
+    for graph in SHIPPED:
+        path: Path = catalogue.locate("models", name) / f"{graph}.onnx"
         assert path.stat().st_size < 40_000
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
@@ -41,7 +41,7 @@ def test_shipped_graphs_are_small_and_plain_and_hold_no_weights(name: str) -> No
 def test_the_digests_in_the_entry_are_those_of_its_files(name: str) -> None:
     entry = catalogue.read("models", name)["graphs"]
     assert entry["exporter"].startswith("torch ")
-    for graph in GRAPH_NAMES:
+    for graph in SHIPPED:
         content = (catalogue.locate("models", name) / f"{graph}.onnx").read_bytes()
         assert entry[graph] == hashlib.sha256(content).hexdigest()
 
@@ -65,7 +65,7 @@ def outputs(model: bytes, given: dict[str, np.ndarray]) -> list[np.ndarray]:
     return runner.run(None, {value.name: given[value.name] for value in runner.get_inputs()})
 
 
-@pytest.mark.parametrize("graph", GRAPH_NAMES)
+@pytest.mark.parametrize("graph", SHIPPED)
 def test_exporting_anew_gives_graphs_of_the_same_numbers(graph: str) -> None:
     from gboard_sim.learning.model.tracing import trace
 
@@ -82,11 +82,12 @@ def test_exporting_anew_gives_graphs_of_the_same_numbers(graph: str) -> None:
         "reset": batch.reset,
         "weight": batch.weight,
         "learning_rate": np.array(0.5, np.float32),
+        **{f"basis_{key}": basis for key, basis in TrainedParts(rank=4).bases(spec).items()},
         "token": np.array([3, 4], np.int32),
         "out": np.ones((2, spec.recurrent), np.float32),
         "state": np.ones((2, spec.units), np.float32),
     }
-    shipped = getattr(shipped_graphs("tiny"), graph).read_bytes()
+    shipped = (catalogue.locate("models", "tiny") / f"{graph}.onnx").read_bytes()
     anew = trace(spec, graph).SerializeToString()
     for one, other in zip(outputs(shipped, made), outputs(anew, made), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from gboard_sim.learning.model.definition import Text, loss
 from gboard_sim.learning.model.graphs import shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
-from gboard_sim.learning.model.spec import ModelSpec, layout, load_spec
+from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, layout, load_spec
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.text.packing import BOS, Batch, pack
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
@@ -22,25 +24,54 @@ TINY = load_spec("tiny")
 PUBLISHED = ["gboard-cifg", "mcmahan-lstm", "stackoverflow-lstm"]
 
 
-def onnx_trainer(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
-    return OnnxRuntimeTrainer(load_spec(name), vocabulary, shipped_graphs(name))
+def onnx_trainer(
+    name: str = "tiny", vocabulary: int = VOCABULARY, parts: TrainedParts = EVERYTHING
+) -> Trainer:
+    return OnnxRuntimeTrainer(load_spec(name), vocabulary, shipped_graphs(name, parts), parts)
 
 
-def torch_trainer(name: str = "tiny", vocabulary: int = VOCABULARY) -> Trainer:
-    return TorchTrainer(load_spec(name), vocabulary)
+def torch_trainer(
+    name: str = "tiny", vocabulary: int = VOCABULARY, parts: TrainedParts = EVERYTHING
+) -> Trainer:
+    return TorchTrainer(load_spec(name), vocabulary, parts=parts)
 
 
 class Autograd:
-    """Torch's own differentiation of the mean loss, in float64."""
+    """Torch's own differentiation of the mean loss, in float64, by what is trained alone.
 
-    def __init__(self, spec: ModelSpec, vocabulary: int) -> None:
+    A matrix with an adapter is W + P B: it stays as it was, and B is trained from 0.
+    """
+
+    def __init__(self, spec: ModelSpec, vocabulary: int, parts: TrainedParts = EVERYTHING) -> None:
         self.spec, self.layout = spec, layout(spec, vocabulary)
+        frozen = WORD_ROWS if parts.word_rows == "frozen" else ()
+        self.trained = [tensor for tensor in self.layout if tensor.name not in frozen]
+        self.bases = {name: torch.tensor(p).double() for name, p in parts.bases(spec).items()}
+
+    def moved(self, start: dict[str, torch.Tensor], flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        moved, at = dict(start), 0
+        for tensor in self.trained:
+            basis = self.bases.get(tensor.name)
+            rows = tensor.shape[0] if basis is None else basis.shape[1]
+            shape = (rows, *tensor.shape[1:])
+            values = flat[at : at + np.prod(shape)].view(shape)
+            step = values if basis is None else basis @ values
+            moved[tensor.name] = start[tensor.name] + step
+            at += values.numel()
+        assert at == len(flat)
+        return moved
 
     def train(self, parameters: np.ndarray, batches: list[Batch], rate: float) -> Trained:
-        flat, nats, tokens = torch.tensor(parameters).double(), 0.0, 0
+        whole = torch.tensor(parameters).double()
+        start = {t.name: whole[t.slice].view(t.shape) for t in self.layout}
+        size = sum(
+            t.size if t.name not in self.bases else self.bases[t.name].shape[1] * t.shape[1]
+            for t in self.trained
+        )
+        flat, nats, tokens = torch.zeros(size).double(), 0.0, 0
         for batch in batches:
             flat.requires_grad_()
-            tensors = {t.name: flat[t.slice].view(t.shape) for t in self.layout}
+            tensors = self.moved(start, flat)
             ids = [torch.tensor(array) for array in (batch.inputs, batch.targets)]
             masks = [torch.tensor(array).double() for array in (batch.reset, batch.weight)]
             mean_loss = loss(self.spec, tensors, Text(*ids, *masks))
@@ -49,11 +80,14 @@ class Autograd:
                 gradient *= min(1.0, self.spec.gradient_clip / float(gradient.norm()))
             flat = flat.detach() - rate * gradient
             nats, tokens = nats + mean_loss.item() * batch.tokens, tokens + batch.tokens
-        return Trained(flat.float().numpy(), nats / tokens, tokens, len(batches))
+        ends = torch.cat([t.flatten() for t in self.moved(start, flat).values()])
+        return Trained(ends.float().numpy(), nats / tokens, tokens, len(batches))
 
 
-def reference(name: str = "tiny", vocabulary: int = VOCABULARY) -> Autograd:
-    return Autograd(load_spec(name), vocabulary)
+def reference(
+    name: str = "tiny", vocabulary: int = VOCABULARY, parts: TrainedParts = EVERYTHING
+) -> Autograd:
+    return Autograd(load_spec(name), vocabulary, parts)
 
 
 MAKERS = {"onnxruntime": onnx_trainer, "torch": torch_trainer}
@@ -99,6 +133,45 @@ def test_a_step_equals_the_float64_reference(make, name) -> None:
         step = expected.parameters[tensor.slice]
         assert np.linalg.norm(step) > 3 * np.linalg.norm(before[tensor.slice])
         assert distance(found.parameters[tensor.slice], step) < 1e-5, tensor.name
+
+
+PARTS = [TrainedParts("frozen"), TrainedParts(rank=3), TrainedParts("frozen", rank=3, seed=8)]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: parts.step)
+@pytest.mark.parametrize("name", ["tiny", *PUBLISHED])
+def test_steps_move_what_is_trained_as_the_reference_does_and_nothing_else(
+    make, name, parts
+) -> None:
+    lane = load_spec(name).lane
+    batches = [messages(seed, [4, 12, 7, 3, 20, 1], lane) for seed in range(3)]
+    before = start(name)
+    trainer = make(name, parts=parts)
+    trainer.train(start(name) * 2, batches, 1.0)  # what ran before must not matter
+    found = trainer.train(before, batches, 0.5)
+    expected = reference(name, parts=parts).train(before, batches, 0.5)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    wire = Wire(load_spec(name), VOCABULARY, parts)
+    moved = wire.shrink(found.parameters - before)
+    assert distance(moved, wire.shrink(expected.parameters - before)) < 2e-5
+    for tensor in layout(load_spec(name), VOCABULARY):
+        after = found.parameters[tensor.slice]
+        step = after - before[tensor.slice]
+        if parts.word_rows == "frozen" and tensor.name in WORD_ROWS:
+            assert not step.any()
+        else:
+            assert np.linalg.norm(step) > 1e-6
+            assert (
+                distance(found.parameters[tensor.slice], expected.parameters[tensor.slice]) < 1e-6
+            )
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: parts.step)
+def test_phones_train_parts_together_as_each_does_alone(make, parts) -> None:
+    trainer = make(parts=parts)
+    for lesson, found in zip(lessons(), trainer.train_together(lessons()), strict=True):
+        alone = trainer.train(lesson.parameters, lesson.batches, lesson.learning_rate)
+        assert np.abs(found.parameters - alone.parameters).max() < 1e-6
 
 
 def test_fifty_steps_drift_no_further_than_rounding(trainer) -> None:
