@@ -142,7 +142,7 @@ def _provenance(
         "version": version,
         "recall_at_3": None if test is None else test.overall.recall_at_3,
         "recall_words": None if test is None else test.overall.positions,
-        "text": text.corpus.source,
+        "text": Path(text.corpus.source).name,
         "text_licence": experiment.text.known_licence,
         "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
     }
