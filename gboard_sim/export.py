@@ -79,7 +79,7 @@ def export(
         ArtefactError: A file does not do what torch does.
     """
     directory = RunDirectory.open(run)
-    folder = directory / f"export-{precision}" if out is None else out
+    folder = (directory / f"export-{precision}" if out is None else out).resolve()
     _may_write(folder)
     with tempfile.TemporaryDirectory(prefix="gboard-sim-") as scratch:
         tell("reading the text of the run")
