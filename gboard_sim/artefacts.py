@@ -8,6 +8,7 @@ keyboard.py              a loader: onnxruntime, numpy and sentencepiece are all 
 train_step.onnx          what trains on the phone: the server's parameters go in
 score.onnx               what judges on the phone: likewise
 parameters.safetensors   these parameters, in float32
+bases.safetensors        where phones train adapters: what else goes into train_step.onnx
 manifest.json            shapes, operators, digests, and where the model came from
 ```
 
@@ -50,11 +51,13 @@ def contents(
         for tensor in layout(spec, tokens)
     }
     words = workshop.vocabulary.words
+    bases = {f"basis_{name}": basis for name, basis in workshop.parts.bases(spec).items()}
     made = {
         "predict.onnx": filled(graphs.predict.read_bytes(), spec, tokens, parameters, precision),
         "score.onnx": graphs.score.read_bytes(),
         "train_step.onnx": graphs.train_step.read_bytes(),
         "parameters.safetensors": save(tensors),
+        **({"bases.safetensors": save(bases)} if bases else {}),
         "tokenizer.model": workshop.vocabulary.model,
         "words.txt": "".join(f"{word}\n" for word in words).encode(),
         "keyboard.py": standalone().encode(),

@@ -70,6 +70,13 @@ CorpusPath = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Run directory; default runs/<name>-<seed>.")]
 Resume = Annotated[Path | None, typer.Option(help="Continue a run that was stopped.")]
+FleetOf = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Learn from the recorded fleet of a run: its own experiment, with --set.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0: one per core.")]
 Engine = Annotated[
     str | None, typer.Option(help="Where workers run: local, or ray for many machines.")
@@ -97,6 +104,7 @@ def run(
     corpus: CorpusPath = None,
     out: Out = None,
     resume: Resume = None,
+    fleet_of: FleetOf = None,
     workers: Workers = None,
     engine: Engine = None,
     ray_address: RayAddress = None,
@@ -110,7 +118,8 @@ def run(
 
     with screen(quiet or as_json, resumes=True) as watch:
         if resume is not None:
-            if source != "default" or variant or sets or corpus or out or arm or seed is not None:
+            others = (variant, sets, corpus, out, arm, fleet_of)
+            if source != "default" or any(others) or seed is not None:
                 raise GboardSimError(
                     f"--resume {resume}: the run directory has its own experiment; "
                     "only --workers, --engine, --ray-address, --json and --quiet go with it"
@@ -121,8 +130,13 @@ def run(
         else:
             overrides = [*(sets or []), *_machinery(workers, engine, ray_address)]
             overrides += [f"run.arm={arm}"] if arm is not None else []
+            if fleet_of is not None and source == "default":
+                source = str(fleet_of / "experiment.toml")
             experiment = _experiment(source, variant, overrides, corpus, seed)
-            finished = simulate.run(experiment, out=out, watch=watch)
+            if fleet_of is None:
+                finished = simulate.run(experiment, out=out, watch=watch)
+            else:
+                finished = simulate.relearn(experiment, fleet_of, out=out, watch=watch)
         _finish(finished, as_json, quiet)
 
 

@@ -51,7 +51,7 @@ def export(
         )
         print(f"\n{found.folder}")
         if page is not None:
-            print(page)
+            print(f"{page}; to open it: python -m http.server --directory {web}")
 
 
 def type_in_terminal(

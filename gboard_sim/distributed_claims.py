@@ -1,5 +1,8 @@
 """What an experiment with distributed noise promises, and what carries it out."""
 
+from dataclasses import asdict
+from typing import Any
+
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.experiment import Experiment
 from gboard_sim.privacy.bounds import Bounds
@@ -58,6 +61,23 @@ def beside_bytes(experiment: Experiment) -> tuple[int, int]:
     return cost.beside_bytes(experiment.protocol.selected)
 
 
+def secure_aggregation(experiment: Experiment, parameters: int) -> dict[str, Any] | None:
+    """The messages of a phone that stays to the end; None without secure aggregation.
+
+    The phones are those of a full selection. Fewer than `threshold` that send their numbers make no
+    version: the round is abandoned, as `protocol.minimum` has it.
+    """
+    if experiment.privacy.mechanism not in _KINDS:
+        return None
+    protocol = experiment.protocol
+    parts = cost.rounds(protocol.selected, -(-parameters * _bits(experiment) // 8))
+    return {
+        "phones": protocol.selected,
+        "threshold": protocol.fewest,
+        "rounds": [asdict(part) for part in parts],
+    }
+
+
 def _calibration(experiment: Experiment, parameters: int) -> Calibration:
     privacy = experiment.privacy
     assert privacy.epsilon is not None
@@ -106,7 +126,7 @@ def _bits(experiment: Experiment) -> int:
 def _refuse(experiment: Experiment) -> None:
     """Refuses what secure aggregation cannot work with."""
     protocol, mechanism = experiment.protocol, experiment.privacy.mechanism
-    if protocol.kind == "buffered":
+    if protocol.kind != "rounds":
         raise IncompatibleError(
             f"privacy.mechanism = {mechanism!r} needs protocol.kind = 'rounds': masks cancel among "
             "phones that were selected together, and an asynchronous buffer has none; set it, or "

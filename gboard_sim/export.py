@@ -232,7 +232,7 @@ def _expected(
         parameters: What `score.onnx` and `train_step.onnx` are given. Shape [P].
         kept: What `predict.onnx` has inside. Shape [P].
     """
-    torch = TorchTrainer(workshop.spec, workshop.tokens)
+    torch = TorchTrainer(workshop.spec, workshop.tokens, parts=workshop.parts)
     batch = text.store.test.token_store().pack(test.rows[:COMPARED], workshop.spec.lane)
     trained = torch.train(parameters, [batch], LEARNING_RATE)
     carry = empty_carry(workshop.spec, len(batch.inputs))

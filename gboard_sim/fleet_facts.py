@@ -9,6 +9,7 @@
 | `classes`, `phones_by_class` | names of the phone classes, and phones of each |
 | `participations` | phones by the number of their uploads that were used |
 | `never_eligible_by_class` | phones of each class that were never eligible while the run lasted |
+| `secure_aggregation` | its phones, threshold, and the bytes of each round; null without it |
 | `first_use_wait_h` | phones by whole hours from first eligibility to the first used upload |
 """
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gboard_sim import purposes
+from gboard_sim.distributed_claims import secure_aggregation
 from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.records import Floats, Ints
 from gboard_sim.runlog import RunDirectory
@@ -45,6 +47,7 @@ def fleet_facts(directory: RunDirectory, made: World, end: FleetEnd) -> dict[str
         "phones_by_class": np.bincount(population.phone_class, minlength=len(classes)).tolist(),
         "participations": {str(n): int(count) for n, count in enumerate(counts) if count},
         "never_eligible_by_class": np.bincount(never, minlength=len(classes)).tolist(),
+        "secure_aggregation": secure_aggregation(made.experiment, made.parameters),
         "first_use_wait_h": {str(h): int(n) for h, n in enumerate(waits) if n},
     }
 

@@ -24,12 +24,12 @@ from gboard_sim.errors import RunDirectoryError
 from gboard_sim.records import Cohort, Ints, LocalWork, Measure, Outcome, Sessions, Stint
 from gboard_sim.runlog import aside, read_table, writing
 from gboard_sim.tables import SCHEMAS
-from gboard_sim.uploads import StintRows, Uploads
+from gboard_sim.uploads import Dropouts, StintRows, Uploads
 
 ROW_GROUP = 65_536
 """Rows in a Parquet row group: a power of two near pyarrow's advice of 10^5 (assumed)."""
 
-REPLAYED = ("sessions", "cohorts", "installed")
+REPLAYED = ("sessions", "cohorts", "dropouts", "installed")
 """Tables that a resumed fleet writes again from the start."""
 
 
@@ -94,6 +94,22 @@ class Journal:
         arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
         self._append("cohorts", pa.Table.from_arrays(arrays, schema=schema))
 
+    def dropouts(self, cohort: Cohort) -> None:
+        """Append the attempts that a closed cohort does not use, one row each."""
+        lost = Dropouts.of(cohort.dropouts)
+        columns = {
+            "makes_version": np.full(len(lost), cohort.makes_version),
+            "stints": _stint_lists(lost.stints),
+            **{name: getattr(lost, name) for name in ("session", "phone", "shape", "at_s")},
+        }
+        schema = SCHEMAS["dropouts"]
+        arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+        self._append("dropouts", pa.Table.from_arrays(arrays, schema=schema))
+
+    def copy(self, name: str, table: pa.Table) -> None:
+        """Append the rows of a table of another run."""
+        self._append(name, table)
+
     def version(self, cohort: Cohort, *, tokens: int, loss: float, update_norm: float) -> None:
         """Append the version that a cohort made.
 
@@ -109,8 +125,8 @@ class Journal:
             "version": cohort.makes_version,
             "closed_s": cohort.closed_s,
             "uploads": len(uploads),
-            "staleness_mean": float(staleness.mean()),
-            "staleness_max": int(staleness.max()),
+            "staleness_mean": float(staleness.mean()) if len(staleness) else 0.0,
+            "staleness_max": int(staleness.max(initial=0)),
             "stints": len(uploads.stints.phone),
             "trained_tokens": tokens,
             "loss": loss,

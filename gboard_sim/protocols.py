@@ -219,6 +219,16 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class Answered(Protocol):
+    """A codec whose senders are sent something before they can encode, such as others' keys."""
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes that each sender receives."""
+        ...
+
+
 class Mechanism(Protocol):
     """What makes an update private before it is encoded."""
 

@@ -25,19 +25,20 @@ def names() -> dict[str, list[str]]:
 def compositions() -> list[str]:
     """The table of what composes, one line for each schedule, codec and mechanism.
 
-    Then the mechanisms with which phones may send the rows of typed words alone.
+    Then the mechanisms with which phones may send the rows of typed words alone, and those with
+    which they may keep what a codec left out.
     """
+    beside = {
+        "word_rows typed": (compatibility.TYPED_ROWS, compatibility.TYPED_ROWS_REASON),
+        "error feedback": (compatibility.ERROR_FEEDBACK, compatibility.ERROR_FEEDBACK_REASON),
+    }
     return [
         f"{cell.schedule} x {cell.codec} x {cell.mechanism}: "
         + (", ".join(cell.weights) or "refused")
         + (f" ({cell.reason})" if cell.reason else "")
         for cell in compatibility.table()
     ] + [
-        f"word_rows typed x {mechanism}: "
-        + (
-            "composes"
-            if mechanism in compatibility.TYPED_ROWS
-            else f"refused ({compatibility.TYPED_ROWS_REASON})"
-        )
+        f"{choice} x {mechanism}: " + ("composes" if mechanism in able else f"refused ({reason})")
+        for choice, (able, reason) in beside.items()
         for mechanism in MECHANISMS
     ]

@@ -5,6 +5,7 @@ experiment.toml      the experiment with every default written out
 provenance.json      versions of the libraries, the processor
 sessions.parquet     every session of every phone          (fleet to learner)
 cohorts.parquet      every upload or report that was used   (fleet to learner)
+dropouts.parquet     every attempt that was not used         (fleet to learner)
 answers.parquet      what the learner answered, by version  (learner to fleet)
 versions.parquet     one row per server version
 evaluations.parquet  recall and perplexity by version, set of users and group

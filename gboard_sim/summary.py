@@ -112,25 +112,35 @@ def summarise(
     directory: RunDirectory,
     made: World,
     meter: MachineMeter,
-    end: FleetEnd,
+    fleet: Mapping[str, Any],
     learnt: Learnt | None,
     ledger: Ledger | None,
 ) -> dict[str, Any]:
-    """The summary; what was not learned or claimed is null."""
-    summary: dict[str, Any] = plain(
-        {
-            "schema": SCHEMA,
-            "experiment": made.experiment.name,
-            "seed": made.experiment.run.seed,
-            "arm": made.experiment.run.arm,
-            **_learning(made, learnt),
-            **_on_phones(directory, learnt),
-            **served.figures(directory),
-            **_fleet(directory, end),
-            **_privacy(ledger, len(end.participations)),
-            "machine": _machine(made, meter, learnt),
-        }
-    )
+    """The summary; what was not learned or claimed is null.
+
+    Args:
+        directory: Of the run.
+        made: What the experiment names.
+        meter: What the machine took.
+        fleet: The figures of `fleet_figures`, or a whole summary of the same fleet.
+        learnt: What was learned.
+        ledger: What privacy took.
+    """
+    learned = {
+        "schema": SCHEMA,
+        "experiment": made.experiment.name,
+        "seed": made.experiment.run.seed,
+        "arm": made.experiment.run.arm,
+        **_learning(made, learnt),
+        **_on_phones(directory, learnt),
+        **served.figures(directory),
+    }
+    claimed = {
+        **_privacy(ledger, fleet["phones"]),
+        "machine": _machine(made, meter, learnt),
+    }
+    of_fleet = {key: fleet[key] for key in fleet if key not in {*learned, *claimed}}
+    summary: dict[str, Any] = plain({**learned, **of_fleet, **claimed})
     return summary
 
 
@@ -218,7 +228,8 @@ def _on_phones(directory: RunDirectory, learnt: Learnt | None) -> dict[str, Any]
     }
 
 
-def _fleet(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
+def fleet_figures(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
+    """What a summary says of the fleet."""
     # Read as few columns at a time as a sum needs: a long run has millions of sessions.
     table = directory.table("sessions", ("task", "shape", "upload_bytes", "download_bytes"))
     sums = [("upload_bytes", "sum"), ("download_bytes", "sum"), ("shape", "count")]

@@ -43,6 +43,7 @@ FIGURES: Mapping[str, pa.DataType] = {
     "phones_participated": pa.int64(),
     "sessions": pa.int64(),
     "trained_tokens": pa.int64(),
+    "wire_share": pa.float64(),
     "uplink_bytes": pa.int64(),
     "downlink_bytes": pa.int64(),
     "uplink_bytes_per_phone_mean": pa.float64(),

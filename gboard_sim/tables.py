@@ -1,7 +1,8 @@
 """The tables of a run directory: their columns and types, in one place.
 
 Names carry units; `sessions` has the columns of `records.Sessions`, `cohorts` one row per upload
-with its stints nested, `answers` what the learner told the fleet. `evaluations` has one row for
+with its stints nested, `dropouts` one per attempt that no version used, by the version that was
+made next, `answers` what the learner told the fleet. `evaluations` has one row for
 each version, set of users and group within it: `recall_at_k` counts out-of-vocabulary targets as
 misses and never shows `<unk>` (the Gboard rule), `accuracy_tff` leaves out-of-vocabulary targets
 out, `accuracy_fedjax` keeps them as errors and bars special symbols from the prediction. Its set
@@ -66,6 +67,16 @@ _COHORTS = pa.schema(
         ("arrived_s", pa.float64()),
     ]
 )
+_DROPOUTS = pa.schema(
+    [
+        ("makes_version", pa.int64()),
+        ("session", pa.int64()),
+        ("phone", pa.int64()),
+        ("stints", pa.list_(_STINT)),
+        ("shape", pa.string()),
+        ("at_s", pa.float64()),
+    ]
+)
 _ANSWERS = pa.schema(
     [
         ("version", pa.int64()),
@@ -111,6 +122,7 @@ _INSTALLED = pa.schema([("at_s", pa.float64()), ("version", pa.int64()), ("phone
 SCHEMAS: Mapping[str, pa.Schema] = {
     "sessions": _SESSIONS,
     "cohorts": _COHORTS,
+    "dropouts": _DROPOUTS,
     "answers": _ANSWERS,
     "versions": _VERSIONS,
     "evaluations": _EVALUATIONS,

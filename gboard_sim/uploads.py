@@ -230,6 +230,19 @@ class Dropouts(Sequence[Dropout]):
     at_s: Floats
 
     @classmethod
+    def of(cls, dropouts: Sequence[Dropout]) -> "Dropouts":
+        """Columns of dropouts that are objects; columns stay as they are."""
+        if isinstance(dropouts, cls):
+            return dropouts
+        return cls(
+            session=np.array([d.session for d in dropouts], dtype=np.int64),
+            phone=np.array([d.phone for d in dropouts], dtype=np.int64),
+            stints=StintRows.of(d.stints for d in dropouts),
+            shape=np.array([d.shape for d in dropouts], dtype="<U8"),
+            at_s=np.array([d.at_s for d in dropouts], dtype=np.float64),
+        )
+
+    @classmethod
     def none(cls) -> "Dropouts":
         """No attempt at all."""
         nothing = np.zeros(0, dtype=np.int64)

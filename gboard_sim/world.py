@@ -53,6 +53,7 @@ class World:
         terms: On which phones take part.
         spec: The model's sizes.
         parts: What phones train of it.
+        parameters: Numbers in an update.
         schedule: When phones upload and how much they train.
         codec: How an update becomes bytes.
         downlink: How a version becomes bytes; None where phones download whole models.
@@ -72,6 +73,7 @@ class World:
     terms: Terms
     spec: ModelSpec
     parts: TrainedParts
+    parameters: int
     schedule: Schedule
     codec: Codec
     downlink: Codec | None
@@ -130,10 +132,11 @@ def build(experiment: Experiment) -> World:
         experiment=experiment,
         population=population,
         windows=_windows(experiment.fleet, population, experiment.run.seed),
-        rules=_rules(experiment.protocol),
+        rules=_rules(experiment.protocol, phones),
         terms=_terms(experiment),
         spec=spec_of(experiment),
         parts=parts_of(experiment),
+        parameters=parameters,
         schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
         codec=_codec(experiment),
         downlink=_downlink(experiment),
@@ -157,14 +160,24 @@ def sized(made: World, tokens: int) -> World:
     claim = claim_of(experiment, parameters)
     return replace(
         made,
+        parameters=parameters,
         claim=claim,
         mechanism=on_phones(experiment, claim, parameters),
         at_server=at_server(experiment, claim, parameters),
     )
 
 
-def _rules(protocol: Protocol) -> RoundRules | BufferRules:
+def _rules(protocol: Protocol, phones: int) -> RoundRules | BufferRules:
     """What the server wants of a round, or of its buffer."""
+    if protocol.kind == "poisson":
+        return RoundRules(
+            goal=protocol.goal,
+            over_selection=1.0,
+            deadline_s=protocol.deadline_s,
+            selection_timeout_s=protocol.selection_timeout_s,
+            interval_s=protocol.interval_s,
+            sampled=protocol.goal / phones,
+        )
     if protocol.kind == "buffered":
         assert protocol.concurrency is not None
         return BufferRules(
@@ -264,7 +277,8 @@ def _codec(experiment: Experiment) -> Codec:
             "codec.scale = 'least_error'"
         )
     if isinstance(made, codecs.Modular):
-        return replace(made, beside_bytes=beside_bytes(experiment)[0])
+        up, down = beside_bytes(experiment)
+        return replace(made, beside_bytes=up, answer_bytes=down)
     return made
 
 

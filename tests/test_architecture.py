@@ -11,13 +11,14 @@ GROUND = {
     "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
     "experiment_sweep", "experiment_text", "experiment_training", "experiment_values", "halves",
     "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
-    "records", "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables",
-    "trace_file", "units", "uploads",
+    "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
+    "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
     "accounting", "artefacts", "audit", "claims", "distributed_claims", "export", "fleet_facts",
-    "learning_half", "local_claims", "model_spec", "registry", "simulate", "summary", "sweep",
-    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "world",
+    "fleet_half", "learning_half", "local_claims", "model_spec", "registry", "relearning",
+    "run_course", "run_files", "simulate", "summary", "sweep", "sweep_course", "sweep_crew",
+    "sweep_point", "sweep_table", "world",
 }  # fmt: skip
 FACES = {
     "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep",
@@ -57,6 +58,7 @@ GROUND_HEAVY = {
     "checkpoint": {"safetensors"},
     "halves": {"pyarrow"},
     "journal": {"pyarrow"},
+    "recorded_fleet": {"pyarrow"},
     "runlog": {"pyarrow"},
     "served": {"pyarrow"},
     "tables": {"pyarrow"},
@@ -73,6 +75,7 @@ JOIN_HEAVY = {
     "export": {"safetensors"},
     "fleet_facts": {"pyarrow"},
     "learning_half": {"pyarrow"},
+    "relearning": {"pyarrow"},
     "simulate": {"pyarrow"},
     "summary": {"pyarrow"},
     "sweep_course": {"pyarrow"},

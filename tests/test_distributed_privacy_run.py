@@ -68,6 +68,23 @@ def test_phones_send_so_many_bits_and_the_messages_of_secure_aggregation(tmp_pat
     assert set(made.table("cohorts")["payload_bytes"].to_pylist()) == {size}
 
 
+@pytest.mark.parametrize(
+    ("schedule", "downloaded"), [("every_kth", 0), ("fixed", 16 + 4 * PARAMETERS)]
+)
+def test_phones_are_sent_the_keys_and_shares_of_the_others(tmp_path, schedule, downloaded):
+    # Whether they download the model for the same session or had it from the window before.
+    more = ["schedule={name='fixed'}"] if schedule == "fixed" else []
+    made = gboard_sim.run(load(BOTH[0], "run.versions=1", *more), out=tmp_path / "run")
+    sessions = made.table("sessions").to_pydict()
+    used = np.array(sessions["used_in"]) >= 0
+    keys = 2 * 10 * 32 + 2 * 10 * 32
+    assert set(np.array(sessions["download_bytes"])[used].tolist()) == {downloaded + keys}
+    facts = json.loads((tmp_path / "run" / "fleet.json").read_text())["secure_aggregation"]
+    assert (facts["phones"], facts["threshold"]) == (11, 6)
+    assert sum(part["up_bytes"] for part in facts["rounds"]) == 2 * PARAMETERS + BESIDE
+    assert sum(part["down_bytes"] for part in facts["rounds"]) == keys
+
+
 def test_without_noise_the_model_is_the_one_of_plain_averaging(tmp_path):
     # Rotated, rounded, summed in the ring and turned back: what rounding leaves is next to nothing.
     lossless = ["privacy.epsilon=inf", "privacy.clip=1e3", "codec.bits=24", "run.versions=1"]
@@ -99,7 +116,7 @@ def test_the_noise_of_a_release_is_the_predicted_one(tmp_path):
     ("overrides", "message"),
     [
         (["codec.name=fp32"], "set codec.name to modular"),
-        (["codec.bits=4"], r"bits\(=4\) are too few for sums of 8 updates"),
+        (["codec.bits=4"], r"bits\(=4\) are too few for sums of 8 updates .*; raise codec.bits"),
         (["codec.bits=30"], r"bits\(=30\) must be between 1 and 24"),
         (["codec.lossless=zstd"], "lossless"),
         (["protocol.kind=buffered", "protocol.concurrency=12"], "an asynchronous buffer has none"),

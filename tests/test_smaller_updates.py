@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
+from gboard_sim.export import export
 from gboard_sim.learning.model.spec import WORD_ROWS
 
 SMALL = [
@@ -94,6 +95,14 @@ def test_the_same_bits_over_workers_and_lookahead_and_when_killed(tmp_path, adap
 
     killed_and_resumed(tmp_path / "k", settings)
     assert bits(tmp_path / "k") == bits(adapted.directory.path)
+
+
+def test_an_export_of_adapters_has_their_bases_and_trains_as_torch_does(tmp_path, adapted):
+    made = export(adapted.directory.path, out=tmp_path / "export")  # compares every graph
+    bases = load_file(made.folder / "bases.safetensors")
+    assert {name: basis.shape for name, basis in bases.items()} == {
+        f"basis_{name}": (rows, 4) for name, (rows, _) in MATRICES.items()
+    }
 
 
 @pytest.mark.parametrize("arm", ["federated", "central"])

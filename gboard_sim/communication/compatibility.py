@@ -136,14 +136,14 @@ ENTRIES = (
         reason=_FOLLOWS_LOSS,
     ),
     Entry(
-        schedules=("norm_triggered",),
+        schedules=_TRIGGERED,
         codecs=("modular",),
         mechanisms=_IN_SUMS,
         weights=(),
         reason=_FOLLOWS_NORM,
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=_CODECS,
         mechanisms=_IN_SUMS,
         weights=(),
@@ -151,7 +151,7 @@ ENTRIES = (
         "send; set codec.name to modular",
     ),
     Entry(
-        schedules=(*_PUBLIC, "adacomm", "norm_triggered"),
+        schedules=(*_PUBLIC, "adacomm", *_TRIGGERED),
         codecs=("modular",),
         mechanisms=("none", *_PRIVATE),
         weights=(),
@@ -162,8 +162,12 @@ ENTRIES = (
 
 
 ERROR_FEEDBACK = ("none",)
-"""Mechanisms with which phones may keep residuals: under a claim, what earlier text left out of
-their payloads would leave them later, in a sum that nobody clipped nor added noise to."""
+"""Mechanisms with which phones may keep what a codec left out of their payloads."""
+
+ERROR_FEEDBACK_REASON = (
+    "a residual carries what earlier text left out of a payload into a later one, outside the clip "
+    "that the claim counts on; set codec.error_feedback to false"
+)
 
 TYPED_ROWS = ("none",)
 """Mechanisms with which phones may send the rows of words that they typed, and no others."""
@@ -218,9 +222,7 @@ def check(
                 )
             if error_feedback and mechanism not in ERROR_FEEDBACK:
                 raise IncompatibleError(
-                    f"{asked} and error feedback cannot compose: a residual carries what earlier "
-                    "text left out of a payload into a later one, outside the clip that the claim "
-                    "counts on; set codec.error_feedback to false"
+                    f"{asked} and error feedback cannot compose: {ERROR_FEEDBACK_REASON}"
                 )
             if word_rows == "typed" and mechanism not in TYPED_ROWS:
                 raise IncompatibleError(

@@ -13,7 +13,8 @@ class JournaledLearner:
     Args:
         learner: Who learns.
         journal: Where cohorts are appended.
-        versions: Whether to append the versions too, for a learner that learns nothing.
+        versions: Whether to append the versions too, for a learner that learns nothing; then
+            dropouts, from which nothing is to be learned, are left out.
     """
 
     def __init__(self, learner: Learner, journal: Journal, *, versions: bool = False) -> None:
@@ -30,6 +31,8 @@ class JournaledLearner:
     def step(self, cohort: Cohort) -> None:
         """Append the cohort to the journal and hand it on."""
         self._journal.cohort(cohort)
+        if cohort.dropouts and not self._versions:
+            self._journal.dropouts(cohort)
         if self._versions and cohort.task == "train":
             nothing = float("nan")
             self._journal.version(cohort, tokens=0, loss=nothing, update_norm=nothing)

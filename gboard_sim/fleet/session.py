@@ -44,6 +44,7 @@ class SessionDesk:
         timeout_s: float,
         keeps_versions: bool,
         rebases: bool,
+        answer_bytes: int = 0,
     ) -> None:
         self._population = population
         self._phones = phones
@@ -53,6 +54,7 @@ class SessionDesk:
         self._timeout_s = timeout_s
         self._keeps_versions = keeps_versions
         self._rebases = rebases
+        self._answer_bytes = answer_bytes
 
     def ask(
         self,
@@ -94,6 +96,8 @@ class SessionDesk:
         uploads = payload_bytes is not None
         if sends is None:
             sends = np.full(len(phone), uploads)
+        answered = sends & bool(self._answer_bytes and not judges)
+        wanted[answered] += self._answer_bytes
         first, last, tokens = (np.zeros(len(phone), dtype=np.int64) for _ in range(3))
 
         def stint(rows: Ints, at_s: Floats) -> Ints:
@@ -111,7 +115,7 @@ class SessionDesk:
             start_s=start_s,
             window_end_s=window_end_s,
             gives_up_s=start_s + self._timeout_s if uploads else np.full(len(phone), np.inf),
-            phases=np.stack([downloads, trains, sends]),
+            phases=np.stack([downloads | answered, trains, sends]),
             download_bytes=wanted,
             upload_bytes=np.zeros_like(wanted) if payload_bytes is None else payload_bytes,
             stint=stint,

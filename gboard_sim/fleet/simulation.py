@@ -31,7 +31,7 @@ from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Codec, Learner, Schedule, Triggered
+from gboard_sim.protocols import Answered, Codec, Learner, Schedule, Triggered
 from gboard_sim.records import Floats, Ints, Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 from gboard_sim.uploads import Sizes
@@ -95,6 +95,18 @@ class FleetEnd:
     eligible_by_hour: Floats = field(repr=False)
     eligible_by_local_hour: Floats = field(repr=False)
     participants_by_hour: Ints = field(repr=False)
+
+
+def _invariants(rules: RoundRules | BufferRules, terms: Terms, phones: int) -> Invariants:
+    """What must hold of every run under such rules."""
+    sampled = isinstance(rules, RoundRules) and rules.sampled is not None
+    return Invariants(
+        phones,
+        phones if sampled else rules.goal,
+        terms.admission,
+        exact=isinstance(rules, BufferRules),
+        empty=sampled,
+    )
 
 
 def simulate(
@@ -175,8 +187,7 @@ def simulate(
     demand = Demand(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
     check_feasible(demand, population, typing, source, seed)
     phones_n = population.phones
-    buffered = isinstance(rules, BufferRules)
-    invariants = Invariants(phones_n, rules.goal, terms.admission, exact=buffered)
+    invariants = _invariants(rules, terms, phones_n)
 
     def watched(block: Sessions) -> None:
         invariants.see(block)
@@ -215,6 +226,7 @@ def simulate(
         flop_per_token=flop_per_token,
         timeout_s=terms.session_timeout_s,
         rebases=schedule.rebases,
+        answer_bytes=codec.answer_bytes if isinstance(codec, Answered) else 0,
         keeps_versions=keeps_versions,
     )
     flights = FlightDesk(
@@ -273,7 +285,12 @@ def simulate(
         protocol = Buffer(server=server, desk=flights, rules=rules, evaluation=judging).run()
     else:
         protocol = Rounds(
-            server=server, desk=flights, rules=rules, chooser=chooser, evaluation=judging
+            server=server,
+            desk=flights,
+            rules=rules,
+            chooser=chooser,
+            evaluation=judging,
+            seed=seed,
         ).run()
     server.run(protocol)
     invariants.verify(

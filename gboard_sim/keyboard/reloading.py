@@ -50,6 +50,8 @@ def differences(folder: Path, expected: Arrays) -> dict[str, float]:
     weights = parameters(folder / "parameters.safetensors")
     scored, _ = _runner(folder / "score.onnx").run(None, weights | batch)
     rate = {name: expected[name] for name in ("weight", "learning_rate")}
+    if (bases := folder / "bases.safetensors").is_file():
+        rate |= parameters(bases)
     step = _runner(folder / "train_step.onnx")
     names = [node.name for node in step.get_outputs()]
     trained = dict(zip(names, step.run(names, weights | batch | rate), strict=True))

@@ -118,6 +118,9 @@ def _took(contents: Contents) -> Iterator[Row]:
         quantity.count(took_part),
         f"of {quantity.count(fleet.phones)}, in {quantity.count(figure('sessions'))} sessions",
     )
+    if (sent := figure("parameters_on_wire")) is not None:
+        note = f"{quantity.share(figure('wire_share'))} of the model's parameters"
+        yield Row("numbers in an update", quantity.count(sent), note)
     if (fed_back := figure("residual_phones")) is not None:
         lost = [quantity.count(figure(f"residuals_{how}")) for how in ("evicted", "discarded")]
         yield Row(

@@ -22,7 +22,7 @@ CODECS: dict[str, type[AnyCodec]] = {
 }
 """Every codec by its name in experiment files."""
 
-_NOT_ASKED = ("seed", "beside_bytes")
+_NOT_ASKED = ("seed", "beside_bytes", "answer_bytes")
 """What a codec is told by the rest of the experiment."""
 
 

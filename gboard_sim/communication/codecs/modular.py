@@ -28,6 +28,7 @@ class Modular:
     Attributes:
         bits: Of each number.
         beside_bytes: What a phone sends beside each payload: keys and shares of secure aggregation.
+        answer_bytes: What it is sent for it: the other phones' keys and shares.
         name: Its name in experiment files.
         size: Follows from the number of parameters.
 
@@ -40,6 +41,7 @@ class Modular:
 
     bits: int = 16
     beside_bytes: int = 0
+    answer_bytes: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= MOST_BITS:
@@ -75,7 +77,7 @@ class Modular:
 
     def _modulo(self, update: Vector) -> Vector:
         payload.refuse_unusable(update)
-        whole: Vector = np.rint(update)
+        whole: Vector = np.rint(update) + np.float32(0.0)  # a negative zero is zero
         if len(whole) and (whole.min() < 0.0 or whole.max() >= 2**self.bits):
             whole = np.mod(whole.astype(np.float64), 2**self.bits).astype(np.float32)
         return whole

@@ -55,7 +55,8 @@ export class Learning {
   }
 
   #show({ before, after, steps, tokens, milliseconds, update }) {
-    define(this.#list, [
+    if (!Number.isFinite(after)) return this.#say("This diverged. Forget, and take smaller steps.");
+    return define(this.#list, [
       ["loss, nats a word", `${before.toFixed(3)} → ${after.toFixed(3)}`],
       ["learned from", `${tokens} words, ${steps} steps, ${Math.round(milliseconds)} ms`],
       ["would be sent", `${bytes(update.bytes)} as float32, ${bytes(update.gzipBytes)} gzipped`],

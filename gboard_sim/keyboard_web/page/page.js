@@ -107,12 +107,17 @@ function about(manifest) {
   const recall = manifest.recall_at_3;
   return [
     ["experiment", `${manifest.experiment}, seed ${manifest.seed}, version ${manifest.version}`],
-    ["text", manifest.text],
+    ["text", [fileName(manifest.text), manifest.text_licence].filter(Boolean).join("; ")],
     ["model", `${manifest.model}, ${manifest.parameters.toLocaleString("en")} parameters`],
     ["predict.onnx", bytes(manifest.files["predict.onnx"].bytes)],
-    ["words", (manifest.words).toLocaleString("en")],
-    ...(recall === null ? [] : [["right among three", `${(100 * recall).toFixed(1)}% of test words`]]),
+    ["words", manifest.words.toLocaleString("en")],
+    ["right among three", recall === null ? "unknown" : `${(100 * recall).toFixed(1)}% of words`],
   ];
+}
+
+/** A path's last part: whose disk it lay on is nobody's business. */
+function fileName(path) {
+  return path.split(/[\\/]/).at(-1);
 }
 
 /** Everything is kept for use without a network; a page from a file, or insecure, does without. */

@@ -79,7 +79,7 @@ class Wire:
         for part in self._parts:
             values = vector[part.tensor.slice]
             if part.basis is not None:
-                values = (part.basis.T @ values.reshape(part.tensor.shape)).ravel()
+                values = _sums("ir,ic->rc", part.basis, values.reshape(part.tensor.shape))
             compact[part.at] = values
         return compact
 
@@ -146,5 +146,12 @@ class Wire:
                 grown[part.tensor.slice] = after[part.at]
                 continue
             step = np.subtract(after[part.at], before[part.at], dtype=np.float64)
-            grown[part.tensor.slice] += (part.basis @ step.reshape(part.basis.shape[1], -1)).ravel()
+            rows = step.reshape(part.basis.shape[1], -1)
+            grown[part.tensor.slice] += _sums("ir,rc->ic", part.basis, rows)
         return grown
+
+
+def _sums(subscripts: str, left: Basis, right: npt.NDArray[Real]) -> npt.NDArray[Real]:
+    """A matrix product, flat; its bits do not depend on how many threads there are."""
+    made: npt.NDArray[Real] = np.einsum(subscripts, left, right).ravel()
+    return made
