@@ -130,17 +130,16 @@ class Keyboard:
                 content["predict.onnx"], options, providers=["CPUExecutionProvider"]
             )
             shapes = {node.name: node.shape for node in predict.get_outputs()}
-            rows = shapes["log_probabilities"][1]
+            sizes = shapes["log_probabilities"][1], pieces.get_piece_size(), manifest["tokens"]
+            words = content["words.txt"].decode().split("\n")[:-1]
+            if len(set(sizes)) == 1:
+                return cls(predict, pieces, words, blocklist)
         except Exception as error:  # each library has errors of its own
             raise ArtefactError(f"{folder}: cannot be loaded: {error}; {_HINT}") from None
-        if not rows == pieces.get_piece_size() == manifest["tokens"]:
-            raise ArtefactError(
-                f"{folder}: predict.onnx has {rows} tokens, tokenizer.model "
-                f"{pieces.get_piece_size()}, manifest.json {manifest['tokens']}; allowed: the same "
-                f"number; {_HINT}"
-            )
-        words = content["words.txt"].decode().split("\n")[:-1]
-        return cls(predict, pieces, words, blocklist)
+        raise ArtefactError(
+            f"{folder}: predict.onnx has {sizes[0]} tokens, tokenizer.model {sizes[1]}, "
+            f"manifest.json {sizes[2]}; allowed: the same number; {_HINT}"
+        )
 
     def suggest(self, text: str, k: int = 3) -> list[str]:
         """The words to show, the most probable first.
