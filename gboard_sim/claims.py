@@ -21,6 +21,7 @@ from gboard_sim.privacy.mechanisms.independent import Independent
 from gboard_sim.privacy.mechanisms.server_sums import ServerSums
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, versions_of
 from gboard_sim.privacy.mechanisms.tree import Tree
+from gboard_sim.privacy.sampled_claim import SampledSums
 from gboard_sim.protocols import Mechanism, ServerMechanism
 from gboard_sim.runlog import RunDirectory
 
@@ -58,6 +59,7 @@ def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | N
                 noise_multiplier=privacy.noise_multiplier,
                 adaptive=_adaptive(experiment),
                 extrapolated=_extrapolated(experiment),
+                sampled=_sampled(experiment),
             )
         except ValueError as error:
             raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
@@ -153,6 +155,25 @@ def _noise(experiment: Experiment) -> SumNoise:
     else:
         inner = best_blt(replace(bounds, versions=length), privacy.buffers)
     return Blocks(inner, warm_up, length) if length < rest + warm_up else inner
+
+
+def _sampled(experiment: Experiment) -> SampledSums | None:
+    """How coins draw phones; None where none do.
+
+    Raises:
+        ValueError: Something else than the coins would decide.
+    """
+    privacy, protocol, phones = experiment.privacy, experiment.protocol, experiment.fleet.phones
+    if protocol.kind != "poisson" or phones == "all":
+        return None
+    if privacy.mechanism != "central_gaussian":
+        raise ValueError(
+            "protocol.kind = 'poisson' amplifies independent noise alone; set privacy.mechanism = "
+            "'central_gaussian', or protocol.kind = 'rounds' with a minimum separation"
+        )
+    return SampledSums(
+        privacy.noise_multiplier or 0.0, protocol.goal / phones, privacy.delta, privacy.accountant
+    )
 
 
 def _denominator(experiment: Experiment) -> float:

@@ -225,6 +225,28 @@ class Experiment(Table):
         return self
 
     @model_validator(mode="after")
+    def _coins_amplify(self) -> "Experiment":
+        mechanism = self.privacy.mechanism
+        if self.protocol.kind == "poisson" and mechanism not in AT_SERVER:
+            raise ValueError(
+                f"protocol.kind(='poisson') does nothing for privacy.mechanism(={mechanism!r}): "
+                "secret coins amplify the noise of a trusted server; set kind = 'rounds'"
+            )
+        if self.protocol.kind == "poisson" and self.network.limits:
+            limit = self.network.limits[0]
+            raise ValueError(
+                f"network.{limit}(={getattr(self.network, limit)}) is not allowed with "
+                "protocol.kind(='poisson'): a phone on a shared link would delay others, which "
+                "would show whom the coin drew"
+            )
+        if self.privacy.accountant != "pld" and self.protocol.kind != "poisson":
+            raise ValueError(
+                f"privacy.accountant(={self.privacy.accountant!r}) does nothing with "
+                f"protocol.kind(={self.protocol.kind!r}), where epsilon has a closed form"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _word_is_typed(self) -> "Experiment":
         found = self.text.injection
         if found is not None and found.day >= self.run.days:

@@ -13,6 +13,7 @@ Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 _OF_ROUNDS = ("selector", "pool", "preferred_s")
 _OF_BUFFERS = ("concurrency", "staleness_exponent", "max_staleness")
+_NOT_OF_POISSON = (*_OF_ROUNDS, *_OF_BUFFERS, "over_selection", "minimum")
 _OF_SELECTORS = {
     "first": ("pool", "preferred_s"),
     "uniform": ("preferred_s",),
@@ -20,6 +21,9 @@ _OF_SELECTORS = {
     "utility": (),
 }
 """Keys that do nothing with each selector."""
+
+_IDLE = {"rounds": _OF_BUFFERS, "buffered": _OF_ROUNDS, "poisson": _NOT_OF_POISSON}
+"""Keys that do nothing with each kind."""
 
 
 class Fleet(Table):
@@ -73,8 +77,11 @@ class Protocol(Table):
     `interval_s`, deadline and time-out. A phone takes part at most once in each of its windows.
 
     Attributes:
-        kind: `rounds`, or `buffered` for asynchronous aggregation.
-        goal: Uploads that close a round, or fill the buffer.
+        kind: `rounds`; `buffered` for asynchronous aggregation; or `poisson`, rounds for which a
+            secret coin draws each phone with probability `goal` over `fleet.phones`: whoever is
+            drawn and checks in within `selection_timeout_s` is configured at its end, and what
+            arrives by the deadline makes the version, however little.
+        goal: Uploads that close a round, or fill the buffer, or phones that coins draw on average.
         over_selection: Phones selected per upload wanted; 1.3 in production (section 9 there).
         deadline_s: Seconds from configuration until a round stops waiting.
         minimum: Fewest uploads with which a round that timed out still makes a version; None is
@@ -104,7 +111,7 @@ class Protocol(Table):
         min_examples: Fewest messages that a phone must hold to take part.
     """
 
-    kind: Literal["rounds", "buffered"] = "rounds"
+    kind: Literal["rounds", "buffered", "poisson"] = "rounds"
     goal: Count
     over_selection: Annotated[float, Field(ge=1.0, le=10.0)] = 1.3
     deadline_s: Positive = 600.0
@@ -148,12 +155,11 @@ class Protocol(Table):
 
     @model_validator(mode="after")
     def _complete(self) -> "Protocol":
-        buffered = self.kind == "buffered"
-        if buffered and self.concurrency is None:
+        if self.kind == "buffered" and self.concurrency is None:
             raise ValueError("kind(='buffered') needs concurrency")
         idle = {
-            "kind": _OF_ROUNDS if buffered else _OF_BUFFERS,
-            "selector": () if buffered else _OF_SELECTORS[self.selector],
+            "kind": _IDLE[self.kind],
+            "selector": () if self.kind != "rounds" else _OF_SELECTORS[self.selector],
             "pace": ("round_s", "meeting_s") if self.pace == "window" else (),
         }
         for key, keys in idle.items():

@@ -1,7 +1,7 @@
 """`[privacy]`: what makes updates private, and the claim that it has to keep."""
 
 from math import isinf
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
 }
 for _name, _keys in {
+    "central_gaussian": ("accountant",),
     "tree": ("restart_every",),
     "banded": ("restart_every", "bands", "column_norm_squared"),
     "blt": ("restart_every", "buffers"),
@@ -96,6 +97,8 @@ class Privacy(Table):
         column_norm_squared: Squared norm of the matrix's columns, in whose units `noise_multiplier`
             counts (`banded`).
         buffers: Vectors of the model's size through which noise hangs together (`blt`).
+        accountant: What composes versions for which coins draw the phones (`protocol.kind =
+            "poisson"`): `pld`, or `rdp`, which reads higher and stands in older papers.
         seed: Keys the noise and nothing else.
     """
 
@@ -114,6 +117,7 @@ class Privacy(Table):
     bands: Count | None = None
     column_norm_squared: Positive = 1.0
     buffers: Annotated[int, Field(ge=2, le=5)] = 3
+    accountant: Literal["pld", "rdp"] = "pld"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")

@@ -191,7 +191,7 @@ def open_learner(
         codec_is_measured=made.codec.size == "measured",
         pool=pool,
         snapshots=snapshots,
-        close=_closing(made, text, snapshots, optimizer, residuals),
+        close=_closing(made, text, snapshots, optimizer, residuals, workshop.wire.parameters),
         mechanism=made.mechanism,
         validation=lambda version: Scoring.at(version, validation),
         evaluate_every=settings.evaluation.every,
@@ -267,6 +267,7 @@ def _closing(
     snapshots: Snapshots,
     optimizer: ServerOptimizer,
     residuals: Residuals | None,
+    travelling: int,
 ) -> Callable[[Cohort], Closing]:
     """How the arm makes a version of a cohort."""
     arm, settings = made.experiment.run.arm, made.experiment.central
@@ -279,6 +280,7 @@ def _closing(
             chunks,
             residuals,
             made.at_server,
+            travelling,
         )
     plan = CentralPlan(
         rows="fleet",

@@ -132,7 +132,7 @@ def build(experiment: Experiment) -> World:
         experiment=experiment,
         population=population,
         windows=_windows(experiment.fleet, population, experiment.run.seed),
-        rules=_rules(experiment.protocol),
+        rules=_rules(experiment.protocol, phones),
         terms=_terms(experiment),
         spec=spec_of(experiment),
         parts=parts_of(experiment),
@@ -167,8 +167,17 @@ def sized(made: World, tokens: int) -> World:
     )
 
 
-def _rules(protocol: Protocol) -> RoundRules | BufferRules:
+def _rules(protocol: Protocol, phones: int) -> RoundRules | BufferRules:
     """What the server wants of a round, or of its buffer."""
+    if protocol.kind == "poisson":
+        return RoundRules(
+            goal=protocol.goal,
+            over_selection=1.0,
+            deadline_s=protocol.deadline_s,
+            selection_timeout_s=protocol.selection_timeout_s,
+            interval_s=protocol.interval_s,
+            sampled=protocol.goal / phones,
+        )
     if protocol.kind == "buffered":
         assert protocol.concurrency is not None
         return BufferRules(

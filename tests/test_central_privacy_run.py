@@ -179,3 +179,38 @@ def test_staleness_only_ever_lowers_an_upload_of_a_buffer(tmp_path):
     assert max(run.table("cohorts")["weight"].to_pylist()) <= 1.0
     assert ledger(tmp_path / "run")["broken"] is None
     assert ledger(tmp_path / "run")["seen"]["separation"] >= 2
+
+
+COINS = "protocol={ kind = 'poisson', goal = 2, deadline_s = 300, selection_timeout_s = 900 }"
+
+
+def test_secret_coins_amplify_and_a_version_of_nobody_is_noise(tmp_path):
+    run = gboard_sim.run(load("central_gaussian", COINS), out=tmp_path / "run")
+    plain = accounting.of_plan(load(), None)["epsilon_policy"]
+    assert 0.0 < run.summary["epsilon_policy"] < plain
+    assert ledger(tmp_path / "run")["broken"] is None
+    assert (
+        "whom the coins draw stays secret with the server" in ledger(tmp_path / "run")["sentence"]
+    )
+    assert 0 in run.table("versions")["uploads"].to_pylist()
+    assert run.summary["versions"] == 3
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "more", "keys", "words"),
+    [
+        ("blt", [COINS], {}, "amplifies independent noise alone"),
+        ("central_gaussian", [COINS, "network.server_up_mbit_per_s=9.0"], {}, "delay others"),
+        ("central_gaussian", [], {"accountant": "rdp"}, "accountant(='rdp') does nothing"),
+        ("blt", [], {"adaptive_clip": {"bit_noise": 3.0}}, "needs adaptive_clip.versions"),
+        (
+            "tree", [], {"adaptive_clip": {"bit_noise": 3.0, "versions": 3}},
+            "adaptive_clip.versions(=3) must be below run.versions(=3)",
+        ),
+        ("banded", [], {"bands": 2}, "bands(=2) must be at most the enforced separation"),
+    ],
+)  # fmt: skip
+def test_what_the_protocol_cannot_honour_is_refused(tmp_path, mechanism, more, keys, words):
+    with pytest.raises(GboardSimError) as refused:
+        gboard_sim.run(load(mechanism, *more, **keys), out=tmp_path / "run")
+    assert words in str(refused.value)

@@ -83,6 +83,8 @@ class CheckIns:
             )
             if selection.task == "evaluate":
                 wanted &= self._work.judged(due)[2] > 0
+            if selection.drawn is not None:
+                wanted &= selection.drawn(due)
             rows = np.flatnonzero(wanted)
             missing = selection.target - selection.held
             if len(rows) >= missing:

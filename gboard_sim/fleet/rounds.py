@@ -4,12 +4,13 @@ Selection of the next round runs beside the reporting of the current one. The ph
 free again when it closes, or when their own session ends where that is later.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import simpy
 
+from gboard_sim import seeds
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight import Flight
@@ -21,6 +22,9 @@ from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.uploads import Dropouts
 
 Steps = Generator[simpy.Event, Any, None]
+
+EVERYBODY = 2**31 - 1
+"""More phones than any fleet has: a selection that is never full."""
 
 
 def close(
@@ -38,6 +42,9 @@ def close(
     order = np.lexsort((phone, arrived_s))
     in_time = order[arrived_s[order] <= deadline_s]
     used = np.zeros(len(phone), dtype=bool)
+    if rules.sampled is not None:
+        used[in_time] = True
+        return deadline_s, used
     if len(in_time) >= rules.goal:
         used[in_time[: rules.goal]] = True
         return float(arrived_s[in_time[rules.goal - 1]]), used
@@ -57,7 +64,10 @@ class Rounds:
         rules: RoundRules,
         chooser: Chooser,
         evaluation: FederatedEvaluation | None,
+        seed: int = 0,
     ) -> None:
+        self._seed = seed
+        self._selections = 0
         self._server = server
         self._desk = desk
         self._rules = rules
@@ -80,36 +90,54 @@ class Rounds:
                 yield from self._select(opens_s)
             while self._reporting:
                 yield from server.wait(np.inf)
-            if server.runs and server.held.held >= rules.minimum:
+            if server.runs and (rules.sampled is not None or server.held.held >= rules.minimum):
                 self._configure()
                 opens_s = server.clock_s + rules.interval_s
 
     def _select(self, opened_s: float) -> Steps:
         """Accepts check-ins until enough phones are held at once, or `minimum` at the time-out."""
         server, rules = self._server, self._rules
-        if server.held.task != "train":
+        if server.held.task != "train" or rules.sampled is not None:
             server.hold(Selection("train"), 0)
         held = server.held
         held.target = self._chooser.pool(rules.selected)
+        if rules.sampled is not None:
+            held.target, held.drawn = EVERYBODY, self._coin(rules.sampled)
         timeout_s = opened_s + rules.selection_timeout_s
         while server.runs:
             if server.clock_s >= timeout_s:
+                if rules.sampled is not None:
+                    return
                 held.target, timeout_s = rules.minimum, np.inf
             if held.held >= held.target:
                 return
             yield from server.accept(timeout_s)
 
+    def _coin(self, probability: float) -> Callable[[Ints], Flags]:
+        """A coin for every phone, thrown anew for every selection."""
+        self._selections += 1
+        number = self._selections
+
+        def drawn(phone: Ints) -> Flags:
+            found: Flags = seeds.uniforms(self._seed, "coin", phone, number) < probability
+            return found
+
+        return drawn
+
     def _configure(self) -> None:
         """Sends the plan to the phones held and starts the reporting of their round."""
         server = self._server
         at_s = server.clock_s
-        choice = self._chooser.choose(server.held, self._rules.selected, server.version)
+        if self._rules.sampled is None:
+            choice = self._chooser.choose(server.held, self._rules.selected, server.version)
+        else:
+            choice = np.ones(server.held.held, dtype=bool)
         chosen = server.take(choice)
         flight = self._desk.configure(chosen, np.full(chosen.held, at_s), server.version)
         self._reporting = True
         closes_s, _ = close(flight.arrived_s, chosen.phone, at_s, self._rules)
         closing = server.alarm(closes_s)
-        if not flight.ended.all():
+        if not flight.ended.all() and self._rules.sampled is None:
             closing |= flight.arrivals(self._rules.goal)
         server.begin(self._report(flight, at_s, closing))
 
@@ -121,7 +149,8 @@ class Rounds:
         closes_s, used = close(flight.arrived_s, phone, configured_s, self._rules)
         rows = np.flatnonzero(used)
         desk.use(flight, rows, server.version + 1)
-        uploads = desk.uploads(flight, rows) if len(rows) else None
+        may_be_empty = self._rules.sampled is not None
+        uploads = desk.uploads(flight, rows) if len(rows) or may_be_empty else None
         self._settle(flight, closes_s)
         if uploads is not None:
             weights = tuple(desk.weights(uploads).tolist())

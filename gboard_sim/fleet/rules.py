@@ -29,6 +29,10 @@ class RoundRules:
             that timed out still makes a version.
         selection_timeout_s: Seconds after which selection makes do with `minimum` phones.
         interval_s: Shortest time between the configuration of a round and the next selection.
+        sampled: Probability with which a coin of the server's draws each phone for a round; None
+            selects by check-in. Drawn phones that check in before `selection_timeout_s` are
+            configured then, however many, and what arrives by the deadline makes the version, with
+            no top-up and if it is nothing: the times of such rounds say nothing of the coin.
     """
 
     goal: int
@@ -37,6 +41,7 @@ class RoundRules:
     minimum: int = 1
     selection_timeout_s: float = 3600.0
     interval_s: float = 0.0
+    sampled: float | None = None
 
     @property
     def selected(self) -> int:

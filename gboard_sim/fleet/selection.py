@@ -1,5 +1,7 @@
 """The server's side of selection: the phones that it holds until they are configured."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gboard_sim.records import Flags, Floats, Ints, Task
@@ -15,9 +17,11 @@ class Selection:
         checked_in_s: When each checked in. Shape [n].
         window_end_s: When each stops being eligible, and so leaves. Shape [n].
         version: The server's version when each checked in. Shape [n].
+        drawn: Which of some phones may be held at all; None is any.
     """
 
     def __init__(self, task: Task = "train") -> None:
+        self.drawn: Callable[[Ints], Flags] | None = None
         self.task: Task = task
         self.target = 0
         self.phone: Ints = np.zeros(0, dtype=np.int64)

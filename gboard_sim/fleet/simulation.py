@@ -97,6 +97,18 @@ class FleetEnd:
     participants_by_hour: Ints = field(repr=False)
 
 
+def _invariants(rules: RoundRules | BufferRules, terms: Terms, phones: int) -> Invariants:
+    """What must hold of every run under such rules."""
+    sampled = isinstance(rules, RoundRules) and rules.sampled is not None
+    return Invariants(
+        phones,
+        phones if sampled else rules.goal,
+        terms.admission,
+        exact=isinstance(rules, BufferRules),
+        empty=sampled,
+    )
+
+
 def simulate(
     population: Population,
     rules: RoundRules | BufferRules,
@@ -175,8 +187,7 @@ def simulate(
     demand = Demand(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
     check_feasible(demand, population, typing, source, seed)
     phones_n = population.phones
-    buffered = isinstance(rules, BufferRules)
-    invariants = Invariants(phones_n, rules.goal, terms.admission, exact=buffered)
+    invariants = _invariants(rules, terms, phones_n)
 
     def watched(block: Sessions) -> None:
         invariants.see(block)
@@ -274,7 +285,12 @@ def simulate(
         protocol = Buffer(server=server, desk=flights, rules=rules, evaluation=judging).run()
     else:
         protocol = Rounds(
-            server=server, desk=flights, rules=rules, chooser=chooser, evaluation=judging
+            server=server,
+            desk=flights,
+            rules=rules,
+            chooser=chooser,
+            evaluation=judging,
+            seed=seed,
         ).run()
     server.run(protocol)
     invariants.verify(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import isnan, nan
 from typing import Protocol
 
 import numpy as np
@@ -120,6 +120,7 @@ class Averaging:
         chunks: Chunks that one job trains.
         residuals: What phones keep for error feedback; None without it.
         mechanism: What makes the sum private at the server; None where phones see to that.
+        travelling: Numbers in an update, for a cohort of nobody, which sums to nothing.
     """
 
     def __init__(
@@ -130,12 +131,14 @@ class Averaging:
         chunks: int = 1,
         residuals: Residuals | None = None,
         mechanism: ServerMechanism | None = None,
+        travelling: int = 0,
     ) -> None:
         self.cohort = cohort
         self.tokens = 0
         self._optimizer = optimizer
         self._learning_rate = learning_rate
         self._mechanism = mechanism
+        self._travelling = travelling
         self._within = 0
         self._refused: list[tuple[int, str]] = []
         self._loss = 0.0
@@ -218,8 +221,8 @@ class Averaging:
 
     @property
     def loss(self) -> float:
-        """Mean training loss per token."""
-        return self._loss / max(self.tokens, 1)
+        """Mean training loss per token; NaN where nobody trained."""
+        return self._loss / max(self.tokens, 1) if self.cohort.uploads else nan
 
     @property
     def utility(self) -> Mapping[int, float]:
@@ -269,8 +272,9 @@ class Averaging:
 
     def _take_summed(self) -> Summed:
         """What the mechanism is given, once."""
-        assert self._total is not None
-        total, self._total = self._total, None
+        total = self._total if self.cohort.uploads else np.zeros(self._travelling)
+        assert total is not None
+        self._total = None
         return Summed(
             version=self.cohort.makes_version,
             total=total,

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from gboard_sim.privacy import accountant
 from gboard_sim.privacy.bounds import Bounds
-from gboard_sim.privacy.claim import PUBLIC, SAME_SIZE, Accounting, Claim, Leaving
+from gboard_sim.privacy.claim import PUBLIC, SAME_SIZE, TIMING, Accounting, Claim, Leaving
 from gboard_sim.privacy.gaussian_calibration import sigma_of
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, uses_of
+from gboard_sim.privacy.sampled_claim import AVAILABILITY, SampledSums
 
 _MARGIN = 1.0 + 1e-9  # keeps a calibrated claim at or under the epsilon asked
 
@@ -97,6 +98,14 @@ def bounded(bounds: Bounds) -> str:
     return f"at most {many} an upload of the phone{apart}"
 
 
+def drawn(bounds: Bounds, sampled: SampledSums) -> str:
+    """The coins in words."""
+    return (
+        f"for each of {bounds.versions} versions a secret coin draws the phone with probability "
+        f"{sampled.probability:.6g}, with no top-up"
+    )
+
+
 def central_claim(
     *,
     noise: SumNoise,
@@ -108,6 +117,7 @@ def central_claim(
     noise_multiplier: float | None = None,
     adaptive: AdaptiveClip | None = None,
     extrapolated: str | None = None,
+    sampled: SampledSums | None = None,
 ) -> Claim:
     """The claim of a trusted server's noise.
 
@@ -121,18 +131,23 @@ def central_claim(
         noise_multiplier: Standard deviation of fresh noise over the clip; None for the least.
         adaptive: How the clip follows the updates' norms.
         extrapolated: For which larger fleet the epsilon holds, if not for this one.
+        sampled: How coins draw phones, whatever its noise multiplier; None amplifies nothing.
 
     Raises:
         ValueError: An argument is outside its range, or a bound is missing.
     """
     if noise_multiplier is None:
         assert epsilon is not None
-        noise_multiplier = noise_for(noise, bounds, epsilon, delta)
-        accounting = NoisedSums(noise, noise_multiplier, delta)
-    else:
-        accounting = NoisedSums(noise, noise_multiplier, delta)
-        if epsilon is not None:
-            bounds = within_budget(accounting, bounds, epsilon)
+        if sampled is None:
+            noise_multiplier = noise_for(noise, bounds, epsilon, delta)
+        else:
+            noise_multiplier = sampled.noise_for(bounds, epsilon)
+        epsilon = None
+    accounting: Accounting = NoisedSums(noise, noise_multiplier, delta)
+    if sampled is not None:
+        accounting = replace(sampled, noise_multiplier=noise_multiplier)
+    if epsilon is not None:
+        bounds = within_budget(accounting, bounds, epsilon)
     claimed = accounting.epsilon(bounds)
     length = f"an L2 norm of {clip:g}"
     if adaptive is not None:
@@ -147,12 +162,13 @@ def central_claim(
         relation="zero-out",
         trusted="server",
         bounds=bounds,
-        bounded=bounded(bounds),
+        bounded=bounded(bounds) if sampled is None else drawn(bounds, sampled),
         protected=f"each upload clipped to {length} on the phone and again at the server, every "
         f"sum given {noised} and divided by {denominator:g}",
         noise_multiplier=noise_multiplier,
         accounting=accounting,
         leaves_phone=(UPDATE, *((BIT,) if adaptive else ()), SAME_SIZE, PUBLIC),
+        public=TIMING if sampled is None else AVAILABILITY,
         extrapolated=extrapolated,
         epsilon_extrapolated=claimed if extrapolated else None,
     )

@@ -74,14 +74,14 @@ class RunningLedger:
     """The events of a run so far: each is written down before its version is published.
 
     Args:
-        claim: What is promised.
+        claim: What is promised; None where nothing is, and so no event comes.
         events: Those that a run which is resumed had entered.
         write: Replaces the ledger's file by a document.
     """
 
     def __init__(
         self,
-        claim: Claim,
+        claim: Claim | None,
         events: Iterable[PrivacyEvent],
         write: Callable[[Mapping[str, Any]], None],
     ) -> None:
@@ -103,6 +103,7 @@ class RunningLedger:
         before = self._events.setdefault(event.version, event)
         if before != event:
             raise InvariantError(f"version {event.version} was released as {before}, now {event}")
+        assert self._claim is not None
         events = [asdict(entered) for entered in self.events]
         self._write({**_promised(self._claim), "events": events})
 

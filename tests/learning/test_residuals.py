@@ -13,7 +13,7 @@ from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.communication.codecs.one_bit import OneBit
 from gboard_sim.communication.codecs.top_k import TopK
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.learning import jobs
+from gboard_sim.learning import local_training
 from gboard_sim.learning.closing import CHUNK, Averaging
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Kept, Residuals, send
@@ -109,7 +109,9 @@ def by_hand(cohorts: list[Cohort], most: int, discards: bool) -> tuple[list[np.n
 def known_updates(monkeypatch):
     """Training comes to the same numbers whenever it is carried out."""
     monkeypatch.setattr(
-        jobs, "train", lambda _, uploads: ((vector(u.phone, u.nth), 1.0, 10) for u in uploads)
+        local_training,
+        "train",
+        lambda _, uploads: ((vector(u.phone, u.nth), 1.0, 10) for u in uploads),
     )
 
 

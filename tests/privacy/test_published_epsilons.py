@@ -106,7 +106,30 @@ def test_published_split_between_update_and_bit(tmp_path):
     keys = {"phones": 1000, "goal": 100, "separation": 1, "protocol": ""}
     file.write_text(FILE.format(versions=10, delta=1e-6, privacy=privacy, **keys))
     experiment = gboard_sim.load(file)
-    adaptive = at_server(experiment, claim_of(experiment)).adaptive
+    adaptive = at_server(experiment, claim_of(experiment), 1).adaptive
     assert adaptive.bit_noise == 5.0
     assert adaptive.update_noise(1.0) == pytest.approx(1.0 / math.sqrt(1.0 - 0.01), rel=1e-15)
     assert round(adaptive.update_noise(1.0), 5) == 1.00504
+
+
+SAMPLED = {"versions": 1600, "phones": 342477, "goal": 1000, "protocol": 'kind = "poisson"'}
+
+
+def test_published_poisson_sampling_of_stackoverflow(printed):
+    """The distributed DP paper's setting: 8.479 by Renyi orders, as it and others report it."""
+    noise = 'mechanism = "central_gaussian"\nnoise_multiplier = 0.5\n'
+    by_rdp = printed(**SAMPLED, delta=1 / 342477, privacy=noise + 'accountant = "rdp"')
+    assert by_rdp["epsilon_policy"] == pytest.approx(8.479, abs=0.01)
+    by_pld = printed(**SAMPLED, delta=1 / 342477, privacy=noise)
+    assert by_pld["epsilon_policy"] < by_rdp["epsilon_policy"]
+
+
+@pytest.mark.parametrize(("accountant", "noise"), [("rdp", 0.9401), ("pld", 0.8641)])
+def test_published_noise_of_a_million_phones(printed, accountant, noise):
+    """pfl-research's setting, calibrated to epsilon 2 at delta 1e-6."""
+    facts = printed(
+        "--target", "2", versions=2000, protocol='kind = "poisson"', delta=1e-6,
+        privacy=f'mechanism = "central_gaussian"\nepsilon = 1.0\naccountant = "{accountant}"',
+    )  # fmt: skip
+    assert facts["noise_multiplier"] == pytest.approx(noise, abs=0.001)
+    assert facts["epsilon_policy"] <= 2.0
