@@ -31,6 +31,7 @@ from gboard_sim.learning.model.spec import layout
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.records import Vector
 from gboard_sim.runlog import RunDirectory
+from gboard_sim.summary import plain
 
 
 def contents(
@@ -84,7 +85,7 @@ def contents(
 
 def as_bytes(manifest: Mapping[str, Any]) -> bytes:
     """The manifest as its file holds it."""
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(plain(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def write(

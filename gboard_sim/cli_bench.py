@@ -76,7 +76,8 @@ def bench_codecs(repeats: Repeats = 11, quick: Quick = False, as_json: AsJson = 
 @bench_app.command(name="predict")
 def bench_predict(
     artefacts: Annotated[
-        Path | None, typer.Argument(help="A folder that export wrote; default untrained models.")
+        list[Path] | None,
+        typer.Argument(help="Folders that export wrote; default untrained models."),
     ] = None,
     repeats: Repeats = 5,
     quick: Quick = False,
@@ -85,7 +86,7 @@ def bench_predict(
     """A key on a phone's keyboard: milliseconds on one core, cold start, memory, size."""
     from gboard_sim.bench.predict import rows
 
-    _bench(rows, as_json, given=artefacts, repeats=repeats, quick=quick)
+    _bench(rows, as_json, given=artefacts or (), repeats=repeats, quick=quick)
 
 
 @bench_app.command(name="peers")

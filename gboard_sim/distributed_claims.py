@@ -126,7 +126,7 @@ def _bits(experiment: Experiment) -> int:
 def _refuse(experiment: Experiment) -> None:
     """Refuses what secure aggregation cannot work with."""
     protocol, mechanism = experiment.protocol, experiment.privacy.mechanism
-    if protocol.kind == "buffered":
+    if protocol.kind != "rounds":
         raise IncompatibleError(
             f"privacy.mechanism = {mechanism!r} needs protocol.kind = 'rounds': masks cancel among "
             "phones that were selected together, and an asynchronous buffer has none; set it, or "

@@ -79,7 +79,7 @@ def export(
         ArtefactError: A file does not do what torch does.
     """
     directory = RunDirectory.open(run)
-    folder = directory / f"export-{precision}" if out is None else out
+    folder = (directory / f"export-{precision}" if out is None else out).resolve()
     _may_write(folder)
     with tempfile.TemporaryDirectory(prefix="gboard-sim-") as scratch:
         tell("reading the text of the run")
@@ -97,7 +97,7 @@ def export(
         aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
         try:
             with writing(folder):
-                aside.mkdir(parents=True)
+                aside.mkdir()
                 made = artefacts.contents(workshop, parameters, facts, precision)
                 for name, content in made.items():
                     (aside / name).write_bytes(content)
@@ -118,8 +118,11 @@ def _may_write(folder: Path) -> None:
 
     Raises:
         ArtefactError: There is something else.
+        RunDirectoryError: It cannot be written.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        with writing(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         return
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

@@ -11,6 +11,9 @@ from gboard_sim.privacy.priv_unit_calibration import calibrated
 from gboard_sim.privacy.pure_claim import each_payload, local_laplace_claim, priv_unit_claim
 from gboard_sim.protocols import Mechanism
 
+NAMES_ITS_PHONE = ("k_level", "drive", "random_mask")
+"""Codecs that draw from a key of the phone's, which may travel with the payload."""
+
 
 def claim_of(experiment: Experiment, parameters: int) -> Claim:
     """The claim for updates of so many numbers.
@@ -65,9 +68,14 @@ def _shuffled(experiment: Experiment) -> int | None:
     """Fewest payloads that are shuffled together; None without a shuffler."""
     if not experiment.privacy.shuffled:
         return None
-    if experiment.protocol.kind == "buffered":
+    if experiment.protocol.kind != "rounds":
         raise IncompatibleError(
             "privacy.shuffled = true needs protocol.kind = 'rounds': without rounds no payloads "
             "come together that could hide each other"
+        )
+    if experiment.codec.name in NAMES_ITS_PHONE:
+        raise IncompatibleError(
+            f"codec.name = {experiment.codec.name!r} is not allowed with privacy.shuffled = true: "
+            "the key in its payloads follows from the phone and would tell whose each is"
         )
     return experiment.protocol.fewest

@@ -36,6 +36,7 @@ FREE = (
     "codec",
     "privacy.clip",
     "privacy.epsilon",
+    "privacy.noise_multiplier",
     "privacy.delta",
     "privacy.seed",
     "evaluation.baselines",
@@ -45,19 +46,20 @@ FREE = (
 """Keys and tables that may differ: what is learned follows from them, and not when phones act."""
 
 
-def open_recorded(path: RunDirectory, experiment: Experiment) -> Experiment:
+def open_recorded(recorded: RunDirectory, experiment: Experiment) -> Experiment:
     """The experiment as it is run against a recorded fleet: with as many phones.
 
     Args:
-        path: The recorded run's directory.
+        recorded: The recorded run's directory.
         experiment: What is to be learned.
 
     Raises:
         GboardSimError: The run cannot be re-learned, or a key that differs touches the fleet.
     """
-    if path.read_json("provenance.json").get("kind") != "run":
-        raise RunDirectoryError(f"{path.path}: a run of the fleet alone, which has no text")
-    then = experiment_file.load(path / "experiment.toml")
+    began = recorded.read_json("provenance.json")
+    if began.get("kind") != "run":
+        raise RunDirectoryError(f"{recorded.path}: a run of the fleet alone, which has no text")
+    then = experiment_file.load(recorded / "experiment.toml")
     for arm in (then.run.arm, experiment.run.arm):
         if arm != "federated":
             raise ExperimentError(
@@ -65,23 +67,29 @@ def open_recorded(path: RunDirectory, experiment: Experiment) -> Experiment:
             )
     if experiment.fleet.phones == "all" and then.fleet.phones != "all":
         experiment = experiment.with_phones(then.fleet.phones)
-    for key, recorded, asked in _differences(_leaves(then), _leaves(experiment)):
+    for key, had, asked in _differences(_leaves(then), _leaves(experiment)):
         raise ExperimentError(
-            f"{key} = {asked!r} is not allowed with the fleet of {path.path}, which had "
-            f"{recorded!r}: phones would do something else, or count for something else; allowed "
+            f"{key} = {asked!r} is not allowed with the fleet of {recorded.path}, which had "
+            f"{had!r}: phones would do something else, or count for something else; allowed "
             "to differ: learning rates and their decay, pre-training, server.optimizer and its "
             "options, a [codec] of the same size, privacy.clip and privacy.epsilon"
         )
+    if experiment.training.word_rows == "typed" and experiment.codec != then.codec:
+        raise ExperimentError(
+            f"codec.name = {experiment.codec.name!r} with other options than the fleet of "
+            f"{recorded.path} is not allowed where training.word_rows = 'typed': the size of a "
+            "payload follows from each phone's text"
+        )
     source = experiment.text.source
-    if path.read_json("provenance.json")["text_sha256"] != provenance.facts(source)["text_sha256"]:
+    if began["text_sha256"] != provenance.facts(source)["text_sha256"]:
         raise RunDirectoryError(
-            f"{path.path}: text.source = {source!r} is not the file that the run learned from"
+            f"{recorded.path}: text.source = {source!r} is not the file that the run learned from"
         )
     return experiment
 
 
 def play(
-    path: RunDirectory,
+    recorded: RunDirectory,
     made: World,
     tokens: int,
     learner: Learner,
@@ -91,7 +99,7 @@ def play(
     """Play a recorded fleet to a learner.
 
     Args:
-        path: The recorded run's directory.
+        recorded: The recorded run's directory.
         made: What is to be learned.
         tokens: Token ids V.
         learner: Who learns.
@@ -101,10 +109,10 @@ def play(
     Raises:
         GboardSimError: The fleet would have gone another way.
     """
-    _check(path, made, made.wire(tokens).parameters)
+    _check(recorded, made, made.wire(tokens).parameters)
     settings = made.experiment
     fleet = RecordedFleet(
-        path,
+        recorded,
         made.schedule.local,
         made.population.phone_class,
         settings.evaluation.every,
@@ -114,26 +122,28 @@ def play(
     return fleet
 
 
-def _check(path: RunDirectory, made: World, parameters: int) -> None:
+def _check(recorded: RunDirectory, made: World, parameters: int) -> None:
     """Refuses what makes the fleet wait for updates, or uploads of another size."""
     if isinstance(made.schedule, Triggered):
         raise ExperimentError(
             f"schedule.name = {made.schedule.name!r} is not allowed with a recorded fleet: its "
             "phones look at each update before they send it"
         )
-    measured = path.table("answers", ("session",))["session"]
+    measured = recorded.table("answers", ("session",))["session"]
     if made.codec.size == "measured" or measured.null_count < len(measured):
         raise ExperimentError(
             "[codec] with a recorded fleet must be one of fixed size, and have been one: else the "
             "size of a payload follows from each update; set codec.lossless to none"
         )
-    cohorts = path.table("cohorts", ("task", "payload_bytes"))
+    if made.experiment.training.word_rows == "typed":
+        return  # the same codec on the same text: `open_recorded`
+    cohorts = recorded.table("cohorts", ("task", "payload_bytes"))
     sent = cohorts.filter(pc.equal(cohorts["task"], "train"))["payload_bytes"]
     had, has = pc.max(sent).as_py(), made.codec.payload_bytes(parameters)
     if had is not None and had != has:
         raise ExperimentError(
-            f"codec.name = {made.codec.name!r} is not allowed with the fleet of {path.path}: its "
-            f"payloads have {has:,} bytes where those recorded have {had:,}, so timing would "
+            f"codec.name = {made.codec.name!r} is not allowed with the fleet of {recorded.path}: "
+            f"its payloads have {has:,} bytes where those recorded have {had:,}, so timing would "
             "change at the first upload"
         )
 

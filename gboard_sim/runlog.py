@@ -16,7 +16,8 @@ ledger.json          the privacy events that ran, and the claim
 summary.json         the flat figures; written last: a directory that has it is whole
 checkpoints/         while it runs: the newest state to resume from, in safetensors
 journal/             while it runs: the tables so far, in parts
-artefacts/           ONNX graphs, tokenizer, parameters, and a manifest with their sha256
+artefacts/           what a phone installs: graphs, tokenizer, parameters, loader, manifest
+export-*/            the same in fewer bits and checked, where it was exported here
 report.html          the report page
 ```
 

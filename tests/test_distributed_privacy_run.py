@@ -116,7 +116,7 @@ def test_the_noise_of_a_release_is_the_predicted_one(tmp_path):
     ("overrides", "message"),
     [
         (["codec.name=fp32"], "set codec.name to modular"),
-        (["codec.bits=4"], r"bits\(=4\) are too few for sums of 8 updates"),
+        (["codec.bits=4"], r"bits\(=4\) are too few for sums of 8 updates .*; raise codec.bits"),
         (["codec.bits=30"], r"bits\(=30\) must be between 1 and 24"),
         (["codec.lossless=zstd"], "lossless"),
         (["protocol.kind=buffered", "protocol.concurrency=12"], "an asynchronous buffer has none"),

@@ -119,6 +119,7 @@ def test_what_phones_do_not_train_is_in_no_difference(tmp_path):
     [
         (["downlink.bits=1"], r"\[downlink\] bits\(=1\) must be at least 2: with less, what"),
         (["downlink.name=random_mask"], r"\[downlink\] share\(=0.1\) must be above 0.5"),
+        (["downlink.name=modular"], "carries whole numbers, which differences are not"),
         (["downlink.name=gzip"], r"downlink.name = gzip is not allowed|must be one of fp32"),
         (["downlink.share=0.5"], r"codec 'k_level' has no option 'share'"),
         (["downlink.lossless=zstd"], r"downlink\.lossless"),

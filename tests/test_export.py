@@ -127,6 +127,23 @@ def test_files_that_do_not_run_fail_and_leave_nothing(smoke_path, tmp_path, monk
     assert not names(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("ledger", "epsilon", "privacy"),
+    [
+        ({"epsilon_policy": 2.5, "broken": None, "sentence": "2.5 to all"}, 2.5, "2.5 to all"),
+        ({"epsilon_policy": None, "broken": "sent twice", "sentence": "a"}, None, "sent twice"),
+        ({"epsilon_policy": "infinity", "broken": None, "sentence": "n"}, "infinity", "n"),
+    ],
+)
+def test_the_manifest_repeats_the_claim_of_the_ledger(copy, ledger, epsilon, privacy):
+    (copy / "ledger.json").write_text(json.dumps(ledger))
+    export(copy)
+    text = (copy / "export-float32" / "manifest.json").read_text()
+    manifest = json.loads(text, parse_constant=pytest.fail)
+    assert manifest["epsilon"] == epsilon
+    assert manifest["privacy"] == privacy
+
+
 @pytest.fixture
 def copy(smoke_path, tmp_path):
     return Path(shutil.copytree(smoke_path, tmp_path / "copy"))

@@ -92,6 +92,11 @@ def test_a_shuffler_is_named_as_trusted(tmp_path):
             ["privacy.shuffled=true", "protocol.kind=buffered", "protocol.concurrency=12"],
             "shuffled = true needs protocol.kind = 'rounds'",
         ),
+        (
+            "local_laplace",
+            ["privacy.shuffled=true", "codec={name='drive'}"],
+            "would tell whose each is",
+        ),
     ],
 )
 def test_what_cannot_be_promised_is_refused(tmp_path, mechanism, overrides, message):

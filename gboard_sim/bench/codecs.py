@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gboard_sim.communication.codecs import CODECS, build
+from gboard_sim.communication.codecs import CODECS, Modular, build
 from gboard_sim.records import Vector
 from gboard_sim.seeds import stream
 from gboard_sim.units import FLOAT32_BYTES
@@ -46,6 +46,7 @@ SETTINGS = (
     Setting("one_bit", {}),
     *(Setting("top_k", {"share": share}) for share in (0.1, 0.01, 0.001)),
     *(Setting("random_mask", {"share": share}) for share in (0.1, 0.01)),
+    Setting("modular", {"bits": 16}),
     Setting("k_level", {"bits": 4}, "zstd"),
 )
 """Every codec, as studies of them have it."""
@@ -57,7 +58,8 @@ class Row:
 
     Attributes:
         codec: Its name and options.
-        parameters: Numbers in the update, drawn from a normal distribution.
+        parameters: Numbers in the update, drawn from a normal distribution; for `modular`, whole
+            ones drawn evenly from all that it has.
         runs: Repeats.
         encode_ms: Making the payload, checksum included.
         decode_ms: Checking and reading it.
@@ -103,6 +105,9 @@ def rows(*, repeats: int, quick: bool, tell: Callable[[str], None]) -> list[Row]
 def _row(setting: Setting, update: Vector, repeats: int) -> Row:
     """Time one codec."""
     codec = build(setting.name, SEED, setting.options, lossless=setting.lossless)
+    if isinstance(codec, Modular):
+        whole = stream(SEED, "bench-codecs").integers(0, 2**codec.bits, len(update))
+        update = whole.astype(np.float32)
     encode_s, decode_s, errors = [], [], []
     for nth in range(repeats + WARM_UP):
         began = perf_counter()

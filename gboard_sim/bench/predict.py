@@ -8,8 +8,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
@@ -80,24 +80,23 @@ class Row:
 
 
 def rows(
-    *, given: Path | None, repeats: int, quick: bool, tell: Callable[[str], None]
+    *, given: Sequence[Path], repeats: int, quick: bool, tell: Callable[[str], None]
 ) -> list[Row]:
-    """Time an artefact, or untrained ones of `MODEL` in every precision.
+    """Time some artefacts, or else untrained ones of `MODEL` in every precision.
 
     Args:
-        given: The artefact's folder, if any.
+        given: The artefacts' folders, if any.
         repeats: Processes for each.
         quick: Few words.
         tell: Told what is under way.
 
     Raises:
-        ArtefactError: The folder cannot be used.
+        ArtefactError: A folder cannot be used.
     """
     words = QUICK_WORDS if quick else WORDS
-    if given is not None:
-        Keyboard.load(given)
-        return [_row(given, words, repeats, tell)]
-    with _untrained() as folders:
+    for folder in given:
+        Keyboard.load(folder)
+    with nullcontext(given) if given else _untrained() as folders:
         return [_row(folder, words, repeats, tell) for folder in folders]
 
 
@@ -141,7 +140,7 @@ def _timed(folder: Path, words: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _untrained() -> Iterator[list[Path]]:
+def _untrained() -> Iterator[Sequence[Path]]:
     """Artefacts of the published size: made-up words, weights as training begins with them."""
     spec = load_spec(MODEL)
     lexicon = tuple(_spelt(number) for number in range(spec.vocabulary - SPECIAL))

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from gboard_sim.communication.codecs.k_level import KLevel
+from gboard_sim.communication.codecs.modular import Modular
 from gboard_sim.communication.codecs.random_mask import RandomMask
 from gboard_sim.protocols import Codec
 from gboard_sim.records import Ints, Vector
@@ -86,7 +87,7 @@ class PublishedChain:
 
 
 def refuse_unstable(codec: Codec) -> None:
-    """Raises ValueError for a codec whose chain runs away from its master.
+    """Raises ValueError for a codec whose chain is none, or runs away from its master.
 
     What a codec leaves out goes into the next difference, so it must be less than what the codec
     was given. A random mask leaves out 1 / share - 1 times the square of it. Random rounding to k
@@ -94,6 +95,8 @@ def refuse_unstable(codec: Codec) -> None:
     range from version to version; and after a rotation, which spreads a block of 4,096 numbers like
     normal ones over some 7.4 standard deviations, four levels leave out as much as they were given.
     """
+    if isinstance(codec, Modular):
+        raise ValueError("codec 'modular' carries whole numbers, which differences are not")
     if isinstance(codec, RandomMask) and codec.share <= LEAST_SHARE:
         raise ValueError(f"share(={codec.share}) must be above {LEAST_SHARE}: {_RUNS_AWAY}")
     if isinstance(codec, KLevel) and codec.bits <= 1 + codec.rotate:

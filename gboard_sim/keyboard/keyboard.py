@@ -55,6 +55,7 @@ REACH = 64  # tokens (assumed): twice as many are kept at most, and a line of an
 MOST_OPENED = 500  # pieces read in search of a word (assumed): bounds what one key can cost
 
 Floats = npt.NDArray[np.float32]
+Spelling = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Keyboard:
         blocklist: Iterable[str] = (),
     ) -> None:
         self._predict = predict
-        self._encode = lru_cache(1 << 14)(lambda word: tuple(pieces.encode(word)))
+        self._encode = lru_cache(1 << 14)(pieces.encode)
+        self._tree = lru_cache(1 << 6)(self._grown)
         blocked = {strip(token) for entry in blocklist for token in tokens(entry)}
         shown = [(word, place) for place, word in enumerate(words) if word not in blocked]
         shown.sort()
@@ -99,6 +101,7 @@ class Keyboard:
         self._places = np.array([place for _, place in shown], np.int64)
         spelt = pieces.id_to_piece(list(range(pieces.get_piece_size())))
         self._whole = spelt[SPECIAL:] == [SPACE + word for word in words]
+        self._spellings = [] if self._whole else list(map(tuple, pieces.encode(list(words))))
         self._begins_word = np.array([piece.startswith(SPACE) for piece in spelt])
         empty = [np.zeros((1, node.shape[1]), np.float32) for node in predict.get_inputs()[1:]]
         self._tokens: list[int] = []
@@ -127,17 +130,16 @@ class Keyboard:
                 content["predict.onnx"], options, providers=["CPUExecutionProvider"]
             )
             shapes = {node.name: node.shape for node in predict.get_outputs()}
-            rows = shapes["log_probabilities"][1]
+            sizes = shapes["log_probabilities"][1], pieces.get_piece_size(), manifest["tokens"]
+            words = content["words.txt"].decode().split("\n")[:-1]
+            if len(set(sizes)) == 1:
+                return cls(predict, pieces, words, blocklist)
         except Exception as error:  # each library has errors of its own
             raise ArtefactError(f"{folder}: cannot be loaded: {error}; {_HINT}") from None
-        if not rows == pieces.get_piece_size() == manifest["tokens"]:
-            raise ArtefactError(
-                f"{folder}: predict.onnx has {rows} tokens, tokenizer.model "
-                f"{pieces.get_piece_size()}, manifest.json {manifest['tokens']}; allowed: the same "
-                f"number; {_HINT}"
-            )
-        words = content["words.txt"].decode().split("\n")[:-1]
-        return cls(predict, pieces, words, blocklist)
+        raise ArtefactError(
+            f"{folder}: predict.onnx has {sizes[0]} tokens, tokenizer.model {sizes[1]}, "
+            f"manifest.json {sizes[2]}; allowed: the same number; {_HINT}"
+        )
 
     def suggest(self, text: str, k: int = 3) -> list[str]:
         """The words to show, the most probable first.
@@ -160,13 +162,11 @@ class Keyboard:
             word: The word, which takes the place of the letters that were being typed.
         """
         typed = self._split(text)[1]
-        end = len(text)
-        if typed:
-            while tokens(text[end:]) != [typed]:
-                end -= 1
-        elif text and tokens(text[-1]):
-            return f"{text} {word} "
-        return f"{text[:end]}{word} "
+        for start in range(len(text) - 1, -1, -1) if typed else ():
+            if tokens(text[start:]) == [typed]:
+                return f"{text[:start]}{word} "
+        space = " " if text and tokens(text[-1]) else ""
+        return f"{text}{space}{word} "
 
     def ranked(self, before: Sequence[str], typed: str = "", k: int = 3) -> list[tuple[str, float]]:
         """The most probable words and their natural log-probabilities, the best first.
@@ -177,9 +177,9 @@ class Keyboard:
             k: Most words wanted.
         """
         reading = self._after([token for word in before for token in self._encode(word)])
-        places = self._beginning_with(typed)
-        rank = self._rank_whole if self._whole else self._rank_spelt
-        return rank(reading, places, k) if k > 0 and len(places) else []
+        if k < 1 or not len(self._beginning_with(typed)):
+            return []
+        return (self._rank_whole if self._whole else self._rank_spelt)(reading, typed, k)
 
     def _split(self, text: str) -> tuple[list[str], str]:
         """The words of the last line, and the letters of the one that is still being typed."""
@@ -226,49 +226,52 @@ class Keyboard:
         )
         return Reading(out, state, scores[0])
 
-    def _rank_whole(
-        self, reading: Reading, places: npt.NDArray[np.int64], k: int
-    ) -> list[tuple[str, float]]:
-        """The best of some words where every token is a word: `words[i]` is token `SPECIAL + i`."""
+    def _rank_whole(self, reading: Reading, typed: str, k: int) -> list[tuple[str, float]]:
+        """The best words where every token is a word: `words[i]` is token `SPECIAL + i`."""
+        places = self._beginning_with(typed)
         scores = reading.log_probabilities[places + SPECIAL]
         best = np.argpartition(-scores, min(k, len(scores)) - 1)[:k]
         best = best[np.lexsort((places[best], -scores[best]))]
         return [(self._words[places[i]], float(scores[i])) for i in best]
 
-    def _rank_spelt(
-        self, reading: Reading, places: npt.NDArray[np.int64], k: int
-    ) -> list[tuple[str, float]]:
-        """The best of some words where a word is several pieces: best-first search of their tree.
+    def _rank_spelt(self, reading: Reading, typed: str, k: int) -> list[tuple[str, float]]:
+        """The best words where a word is several pieces: best-first search of their tree.
 
         A word's score is that of its pieces and of a piece that begins a word after them, divided
         by the chance that a word begins here. What is left unopened can only score less.
         """
-        below: dict[tuple[int, ...], set[int]] = {}
-        ends: dict[tuple[int, ...], int] = {}
-        for place in places.tolist():
-            spelling = self._encode(self._words[place])
-            ends.setdefault(spelling, place)
-            for at, piece in enumerate(spelling):
-                below.setdefault(spelling[:at], set()).add(piece)
-        begins = self._boundary(reading)
+        tree = self._tree(typed)
         found: list[tuple[float, int]] = []
-        heap: list[tuple[float, tuple[int, ...], Reading]] = [(0.0, (), reading)]
+        heap: list[tuple[float, Spelling, Reading]] = [(0.0, (), reading)]
         for _ in range(MOST_OPENED):
             if not heap or (len(found) >= k and sorted(found)[k - 1][0] <= heap[0][0]):
                 break
             cost, spelling, parent = heappop(heap)
             here = self._read(spelling[-1], parent.out, parent.state) if spelling else parent
-            if spelling in ends:
-                found.append((cost - self._boundary(here), ends[spelling]))
-            for piece in below.get(spelling, ()):
-                more = cost - float(here.log_probabilities[piece])
+            ended, below = tree[spelling]
+            if ended is not None:
+                found.append((cost - self._boundary(here), ended))
+            costs = cost - here.log_probabilities[below]
+            for piece, more in zip(below, costs.tolist(), strict=True):
                 heappush(heap, (more, (*spelling, piece), here))
-        best = sorted(found)[:k]
-        return [(self._words[place], -cost - begins) for cost, place in best]
+        begins = self._boundary(reading)
+        return [(self._words[place], -cost - begins) for cost, place in sorted(found)[:k]]
+
+    def _grown(self, typed: str) -> dict[Spelling, tuple[int | None, list[int]]]:
+        """The tree of the words that begin so: each node's word, if any, and what may follow it."""
+        ends: dict[Spelling, int] = {}
+        below: dict[Spelling, dict[int, None]] = {}
+        for place in self._beginning_with(typed).tolist():
+            spelling = self._spellings[place]
+            ends.setdefault(spelling, place)
+            for at, piece in enumerate(spelling):
+                below.setdefault(spelling[:at], {})[piece] = None
+            below.setdefault(spelling, {})
+        return {node: (ends.get(node), list(pieces)) for node, pieces in below.items()}
 
     def _boundary(self, reading: Reading) -> float:
         """Log-probability that the next piece begins a word."""
-        return float(np.logaddexp.reduce(reading.log_probabilities[self._begins_word]))
+        return float(np.log(np.exp(reading.log_probabilities[self._begins_word]).sum()))
 
 
 _HINT = "hint: write the folder again with gboard-sim export"

@@ -106,7 +106,8 @@ def calibrated(
     low, high = math.log(1e-2), math.log(2.0**about.bits)
     if excess(low) > 0.0:
         raise ValueError(
-            f"bits(={about.bits}) are too few for sums of {about.most} updates with this noise"
+            f"bits(={about.bits}) are too few for sums of {about.most} updates with this noise; "
+            "raise codec.bits"
         )
     log_norm = brentq(excess, low, high, xtol=1e-6) if excess(high) > 0.0 else high
     log_norm -= 1e-5  # on the safe side of the root

@@ -87,8 +87,8 @@ def distributed_claim(
     )
     least = about.honest + colluders
     noise = (
-        f"noised by shares of at least {about.honest} phones to a deviation of "
-        f"{made.noise_multiplier:.6g} times that"
+        f"noised by shares of at least {about.honest} phones that do not collude with the server "
+        f"to a deviation of {made.noise_multiplier:.6g} times that"
         if made.share_variance
         else "given no noise"
     )

@@ -17,6 +17,9 @@ from scipy.special import gammaln, logsumexp
 
 from gboard_sim.records import Floats
 
+MOST_SUMMED = 20_000
+"""Releases that are summed up one by one; more are bounded in closed form (assumed: a second)."""
+
 _MARGIN = 1.0 - 1e-9  # of the calibrated epsilon, so that what is claimed is never above the target
 
 
@@ -52,11 +55,13 @@ def epsilon_of(each: float, count: int, delta: float, each_delta: float = 0.0) -
         each_delta: Delta of one release.
     """
     if count == 0 or each == 0.0:
-        return 0.0 if -math.expm1(count * math.log1p(-each_delta)) <= delta else math.inf
-    if math.isinf(each) or delta_of(count * each, each, count, each_delta) > delta:
+        return 0.0 if _spent(count, each_delta) <= delta else math.inf
+    if math.isinf(each) or _spent(count, each_delta) > delta:
         return math.inf
     if delta == 0.0:
         return count * each
+    if count > MOST_SUMMED:
+        return min(count * each, _closed_form(each, count, delta, each_delta))
 
     def excess(total: float) -> float:
         return delta_of(total, each, count, each_delta) - delta
@@ -65,6 +70,19 @@ def epsilon_of(each: float, count: int, delta: float, each_delta: float = 0.0) -
         return 0.0
     found = float(brentq(excess, 0.0, count * each, xtol=1e-12, rtol=1e-14))
     return min(found + 2e-12 * max(found, 1.0), count * each)
+
+
+def _spent(count: int, each_delta: float) -> float:
+    """The delta that the releases' own leave no choice about."""
+    return -math.expm1(count * math.log1p(-each_delta))
+
+
+def _closed_form(each: float, count: int, delta: float, each_delta: float) -> float:
+    """An epsilon that is never too small (theorem 3.4 there, its third bound)."""
+    left = (delta - _spent(count, each_delta)) / (1.0 - _spent(count, each_delta))
+    if left <= 0.0:
+        return math.inf
+    return count * each * math.tanh(each / 2.0) + each * math.sqrt(-2.0 * count * math.log(left))
 
 
 def each_of(total: float, delta: float, count: int) -> float:

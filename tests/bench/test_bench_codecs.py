@@ -37,6 +37,7 @@ def test_sizes_are_those_that_the_fleet_would_price(rows):
     ("codec", "error"),
     [
         ("fp32", 0.0),
+        ("modular bits=16", 0.0),
         ("drive", np.pi / 2 - 1),
         ("drive scale=least_error", 1 - 2 / np.pi),
         ("one_bit", 1 - 2 / np.pi),  # of normal numbers, which no rotation changes

@@ -12,7 +12,7 @@ from gboard_sim.errors import ArtefactError
 
 def test_untrained_models_are_timed_in_every_precision_and_are_as_small_as_published():
     said = []
-    found = predict.rows(given=None, repeats=1, quick=True, tell=said.append)
+    found = predict.rows(given=(), repeats=1, quick=True, tell=said.append)
     assert [row.weights for row in found] == ["float32", "fp16", "int8", "int4"]
     assert len(said) == 4
     sizes = [row.file_bytes for row in found]
@@ -41,4 +41,4 @@ def test_an_artefact_is_timed_with_its_own_words(smoke_path):
 
 def test_a_folder_that_is_none_is_refused_before_anything_is_timed(tmp_path):
     with pytest.raises(ArtefactError, match=r"no manifest\.json"):
-        predict.rows(given=tmp_path, repeats=1, quick=True, tell=print)
+        predict.rows(given=[tmp_path], repeats=1, quick=True, tell=print)

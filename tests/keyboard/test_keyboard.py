@@ -7,6 +7,7 @@ import sys
 from hashlib import sha256
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -228,8 +229,22 @@ def test_a_tokenizer_of_another_model_is_refused(copy, install):
     shutil.copy(install("bpe").folder / "tokenizer.model", copy)
     with pytest.raises(ArtefactError, match=r"tokenizer\.model: .*sha256"):
         Keyboard.load(copy)
-    shutil.copytree(install().folder, copy, dirs_exist_ok=True)
-    shutil.copy(install().workshop.graphs.predict, copy / "predict.onnx")
+    shutil.copy(install().folder / "tokenizer.model", copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["tokens"] += 1
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match=r"predict\.onnx has \d+ tokens, .*the same number"):
+        Keyboard.load(copy)
+
+
+@pytest.mark.parametrize("spoil", ["without weights", "other inputs"])
+def test_a_graph_with_another_signature_is_refused(copy, install, spoil):
+    graph = onnx.load(copy / "predict.onnx")
+    if spoil == "without weights":
+        graph = onnx.load(install().workshop.graphs.predict)
+    else:
+        graph.graph.input[0].name = graph.graph.node[0].input[1] = "another"
+    onnx.save(graph, copy / "predict.onnx")
     renamed_in_manifest(copy, "predict.onnx")
     with pytest.raises(ArtefactError, match="cannot be loaded"):
         Keyboard.load(copy)

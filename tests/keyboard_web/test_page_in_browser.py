@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from gboard_sim.keyboard import Keyboard
 from gboard_sim.keyboard.tokenizer import BEGIN, Tokenizer
 from gboard_sim.keyboard.words import words
+from gboard_sim.keyboard_web.page import write_page
 from gboard_sim.learning.text.packing import pack
 
 LOADS_AND_PREDICTS_MS = 2000
@@ -248,6 +249,28 @@ def test_typing_accepting_and_learning_on_the_drawn_page(page, reference):
     page.wait("document.querySelector('.learned').textContent.includes('installed')")
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (1280, 800)])
+def test_the_whole_keyboard_is_on_the_screen_and_wide_enough_for_thumbs(page, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    page("Emulation.setDeviceMetricsOverride", size)
+    boxes = page.run(
+        "[...document.querySelectorAll('.keys button, .strip button, .composer')].map((each) => {"
+        "const { left, top, right, bottom } = each.getBoundingClientRect();"
+        "return [left, top, right, bottom]; })"
+    )
+    sideways = page.run("document.documentElement.scrollWidth - innerWidth")
+    page("Emulation.clearDeviceMetricsOverride")
+    left, top, right, bottom = np.array(boxes).T
+    assert len(boxes) == 10 + 9 + 9 + 5 + 3 + 1
+    assert left.min() >= 0
+    assert right.max() <= width
+    assert top.min() >= 0
+    assert bottom.max() <= height
+    assert (right - left).min() >= 24  # px: the least target size of WCAG 2.2, 2.5.8
+    assert (bottom - top).min() >= 24
+    assert sideways == 0
+
+
 def test_steps_that_diverge_are_said_to_and_forgotten(page, reference):
     for key in ("a", " ", "b", "Enter"):
         page.press(key, key if key != "Enter" else "")
@@ -318,6 +341,29 @@ def test_once_loaded_it_opens_without_the_server(browser, serve, page_folder, re
         address = server.address
     browser.open(address)
     assert shown(browser) == [word.capitalize() for word in reference.keyboard.suggest("")]
+
+
+def test_a_page_that_was_kept_gives_way_to_a_newer_one(
+    browser, serve, page_folder, smoke, tmp_path
+):
+    shutil.copytree(page_folder, tmp_path / "page")
+    shutil.copytree(smoke.directory / "artefacts", tmp_path / "artefacts")
+    manifest = tmp_path / "artefacts" / "manifest.json"
+    with serve(tmp_path / "page") as server:
+        browser.open(server.address)
+        browser.wait(KEPT)
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 77}))
+        write_page(tmp_path / "artefacts", tmp_path / "page")
+        browser.open(server.address)
+        assert "version 77" not in browser.run("document.querySelector('.facts').innerText")
+        browser.run(
+            "navigator.serviceWorker.getRegistration().then(async (kept) => { await kept.update();"
+            "while (kept.installing || kept.waiting) await new Promise((go) => setTimeout(go, 20));"
+            "})"
+        )
+        browser.open(server.address)
+        assert "version 77" in browser.run("document.querySelector('.facts').innerText")
+        assert len(browser.run("caches.keys()")) == 1
 
 
 def test_a_page_without_its_model_says_so(browser, serve, page_folder, tmp_path):

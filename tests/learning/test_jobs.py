@@ -8,7 +8,8 @@ import pytest
 from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import ExperimentError, InvariantError
-from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks, train
+from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks
+from gboard_sim.learning.local_training import train
 from gboard_sim.learning.text.batches import stint_batches
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.privacy.mechanisms import LocalGaussian

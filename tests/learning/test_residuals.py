@@ -109,7 +109,9 @@ def by_hand(cohorts: list[Cohort], most: int, discards: bool) -> tuple[list[np.n
 def known_updates(monkeypatch):
     """Training comes to the same numbers whenever it is carried out."""
     monkeypatch.setattr(
-        jobs, "train", lambda _, uploads: ((vector(u.phone, u.nth), 1.0, 10) for u in uploads)
+        jobs,
+        "kept_or_trained",
+        lambda _, uploads: ((vector(u.phone, u.nth), 1.0, 10) for u in uploads),
     )
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gboard_sim.communication.codecs import build
-from gboard_sim.learning.jobs import MeasureAttempt, TrainChunks, train
+from gboard_sim.learning.jobs import MeasureAttempt, TrainChunks
+from gboard_sim.learning.local_training import train
 from gboard_sim.learning.model.spec import WORD_ROWS, layout, load_spec
 from gboard_sim.learning.model.trained_parts import TrainedParts
 from gboard_sim.learning.model.wire import Wire

@@ -89,7 +89,7 @@ def test_sums_wrap_no_more_often_than_the_bound(kind, bits, norm, share):
         update = (update * norm / np.linalg.norm(update)).astype(np.float32)
         turned = rotation.rotate(update, nth)
         bound = norm_bound(norm, size)
-        total = sum(round_within(turned, bound, rng).astype(np.int64) for _ in range(most))
+        total = sum(round_within(turned.copy(), bound, rng).astype(np.int64) for _ in range(most))
         total += rng.poisson(most * share / 2, size) - rng.poisson(most * share / 2, size)
         wrapped += bool((np.abs(total) >= 2 ** (bits - 1)).any())
     limit = wrap_probability(kind, share, norm, about(size=size, most=most, bits=bits))

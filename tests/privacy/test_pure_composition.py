@@ -56,6 +56,14 @@ def test_calibration_spends_the_whole_budget_and_no_more(total, count):
     assert total * (1.0 - 1e-4) <= spent <= total
 
 
+def test_more_releases_than_are_summed_up_cost_little_more_and_no_memory():
+    summed = pure_composition.epsilon_of(0.01, 20_000, 1e-6)
+    bounded = pure_composition.epsilon_of(0.01, 20_001, 1e-6)
+    assert summed < bounded < 1.2 * summed
+    assert pure_composition.each_of(4.0, 1e-6, 10**9) < 4.0e-5
+    assert pure_composition.epsilon_of(0.01, 30_000, 1e-6, each_delta=1e-9) == math.inf
+
+
 def test_no_epsilon_where_the_rounds_own_deltas_spend_it_all():
     assert pure_composition.epsilon_of(0.5, 10, 1e-6, each_delta=1e-6) == math.inf
     assert pure_composition.epsilon_of(0.0, 10, 1e-6, each_delta=1e-8) == 0.0

@@ -77,7 +77,7 @@ class Modular:
 
     def _modulo(self, update: Vector) -> Vector:
         payload.refuse_unusable(update)
-        whole: Vector = np.rint(update)
+        whole: Vector = np.rint(update) + np.float32(0.0)  # a negative zero is zero
         if len(whole) and (whole.min() < 0.0 or whole.max() >= 2**self.bits):
             whole = np.mod(whole.astype(np.float64), 2**self.bits).astype(np.float32)
         return whole

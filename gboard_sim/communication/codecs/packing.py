@@ -49,12 +49,18 @@ def place_bits(numbers: int) -> int:
 def pack_places(places: Places, bits: int) -> bytes:
     """Places below 2^bits, where bits is at most 32. Shape [k]."""
     as_bytes = places.astype("<u4").view(np.uint8).reshape(-1, 4)
+    if bits % 8 == 0:
+        return as_bytes[:, : bits // 8].tobytes()
     table = np.unpackbits(as_bytes, axis=1, count=bits, bitorder="little")
     return np.packbits(table, bitorder="little").tobytes()
 
 
 def unpack_places(body: bytes | memoryview, count: int, bits: int) -> Places:
     """The places that `pack_places` put into `body`. Shape [count]."""
+    if bits % 8 == 0:
+        whole = np.zeros((count, 4), np.uint8)
+        whole[:, : bits // 8] = np.frombuffer(body, np.uint8).reshape(count, bits // 8)
+        return whole.view("<u4")[:, 0].astype(np.int64)
     table = np.unpackbits(np.frombuffer(body, np.uint8), count=count * bits, bitorder="little")
     padded = np.zeros((count, 32), np.uint8)
     padded[:, :bits] = table.reshape(count, bits)

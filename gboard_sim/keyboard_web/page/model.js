@@ -1,4 +1,4 @@
-// The exported graphs in onnxruntime-web: predict.onnx with its weights inside, and train_step.onnx,
+// The exported graphs in onnxruntime-web: predict.onnx, its weights inside, and train_step.onnx,
 // which takes weights and gives new ones.
 
 import * as ort from "./onnxruntime-web/ort.wasm.bundle.min.mjs";
@@ -52,8 +52,8 @@ export class Model {
   /**
    * One token typed.
    *
-   * @returns {Promise<{logProbabilities: Float32Array, state: object}>} Of every token to come next,
-   *   and where the model then stands.
+   * @returns {Promise<{logProbabilities: Float32Array, state: object}>} Of every token to come
+   *   next, and where the model then stands.
    */
   async predict(token, state) {
     const typed = new ort.Tensor("int32", Int32Array.of(token), [1]);

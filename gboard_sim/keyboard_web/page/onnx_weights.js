@@ -18,7 +18,8 @@ export function withWeights(file, tensors) {
   const missing = new Set(tensors.keys());
   for (const graph of messages(copy, GRAPH)) {
     for (const initializer of messages(graph, INITIALIZER)) {
-      const [name] = [...messages(initializer, NAME)].map((bytes) => new TextDecoder().decode(bytes));
+      const [letters] = messages(initializer, NAME);
+      const name = new TextDecoder().decode(letters);
       const [raw] = messages(initializer, RAW_DATA);
       const values = tensors.get(name)?.values;
       if (values === undefined || raw?.byteLength !== values.byteLength) continue;

@@ -110,8 +110,8 @@ function about(manifest) {
     ["text", [fileName(manifest.text), manifest.text_licence].filter(Boolean).join("; ")],
     ["model", `${manifest.model}, ${manifest.parameters.toLocaleString("en")} parameters`],
     ["predict.onnx", bytes(manifest.files["predict.onnx"].bytes)],
-    ["words", (manifest.words).toLocaleString("en")],
-    ...(recall === null ? [] : [["right among three", `${(100 * recall).toFixed(1)}% of test words`]]),
+    ["words", manifest.words.toLocaleString("en")],
+    ["right among three", recall === null ? "unknown" : `${(100 * recall).toFixed(1)}% of words`],
   ];
 }
 

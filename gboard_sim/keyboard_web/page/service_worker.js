@@ -9,6 +9,7 @@ const CACHE = OURS + digest;
 async function keep() {
   const cache = await caches.open(CACHE);
   await cache.addAll(files.map((file) => new Request(file, { cache: "no-cache" })));
+  await self.skipWaiting(); // an open page has all that it needs, so the next one may be the new
 }
 
 self.addEventListener("install", (event) => {

@@ -25,16 +25,18 @@ export class Suggestions {
 
   /**
    * @param {string} text The message so far.
-   * @returns {Promise<{words: string[], letters: string}>} At most three words, best first: the next
-   *   one, or those that begin with the letters typed so far.
+   * @returns {Promise<{words: string[], letters: string}>} At most three words, best first: the
+   *   next one, or those that begin with the letters typed so far.
    */
   async after(text) {
     const { words, letters } = this.split(text);
     const { logProbabilities } = await this.#read(this.#vocabulary.encode(words));
     const best = [];
+    const atLeast = (chance) => (other) => logProbabilities[other] >= chance;
     for (const token of this.#vocabulary.beginningWith(letters)) {
-      const above = best.filter((other) => logProbabilities[other] >= logProbabilities[token]);
-      if (above.length < SHOWN) best.splice(above.length, 0, token);
+      const chance = logProbabilities[token];
+      if (best.length === SHOWN && atLeast(chance)(best.at(-1))) continue;
+      best.splice(best.filter(atLeast(chance)).length, 0, token);
       best.length = Math.min(best.length, SHOWN);
     }
     return { words: best.map((token) => this.#vocabulary.word(token)), letters };

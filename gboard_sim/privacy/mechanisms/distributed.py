@@ -109,7 +109,8 @@ class Distributed(ABC):
         if self.share_variance:
             whole += self._noise(len(clipped), random)
         whole &= 2**self.bits - 1
-        return whole.astype(np.float32)
+        rounded[:] = whole
+        return rounded
 
     def opened(self, total: Ints, version: int) -> Floats:
         """The sum of the updates, from the sum of their shares modulo 2^bits.

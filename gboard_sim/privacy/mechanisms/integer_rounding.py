@@ -35,17 +35,21 @@ def round_within(vector: Vector, bound: float, random: np.random.Generator) -> V
     """The vector in whole numbers, of a norm within the bound.
 
     Args:
-        vector: Below 2^23 in absolute value, beyond which float32 has no fractions. Shape [n].
+        vector: Below 2^23 in absolute value, beyond which float32 has no fractions; used up, since
+            fresh memory costs more than the arithmetic. Shape [n].
         bound: What `norm_bound` gave for a norm of at least the vector's.
         random: Where the draws come from.
 
     Raises:
         ValueError: The bound is too narrow for the vector.
     """
-    below = np.floor(vector)
-    fraction = vector - below
+    below: Vector = np.floor(vector)
+    vector -= below
+    up = np.zeros(len(vector), np.float32)
     for _ in range(_MOST_DRAWS):
-        rounded: Vector = below + (random.random(len(vector), dtype=np.float32) < fraction)
-        if float(np.sum(np.square(rounded, dtype=np.float64))) <= bound * bound:
-            return rounded
-    raise ValueError(f"bound(={bound}) is too narrow for a vector of norm {np.linalg.norm(vector)}")
+        below -= up
+        np.less(random.random(out=up, dtype=np.float32), vector, out=up)
+        below += up
+        if float(np.einsum("i,i->", below, below, dtype=np.float64)) <= bound * bound:
+            return below
+    raise ValueError(f"bound(={bound}) is too narrow for the vector")

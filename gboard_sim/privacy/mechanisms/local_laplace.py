@@ -69,7 +69,9 @@ class LocalLaplace:
         noisy = random.standard_exponential(len(update))
         noisy *= self.noise_multiplier * self.clip / math.sqrt(2.0)
         drawn = random.integers(0, 256, -(-len(update) // 8), dtype=np.uint8)
-        np.negative(noisy, out=noisy, where=np.unpackbits(drawn, count=len(update)).view(np.bool_))
+        signs = np.unpackbits(drawn, count=len(update)).astype(np.uint64)
+        signs <<= np.uint64(63)  # where float64 has its sign
+        noisy.view(np.uint64)[:] ^= signs
         noisy += clipped
         return noisy.astype(np.float32)
 

@@ -13,13 +13,14 @@ How gamma, p and m follow from an epsilon stands in `gboard_sim.privacy.priv_uni
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from gboard_sim import seeds
 from gboard_sim.privacy.clipping import norm_of
-from gboard_sim.records import PrivacyEvent, Vector
+from gboard_sim.records import Floats, PrivacyEvent, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,14 @@ class PrivUnit:
         cosine = self._cosine(len(update), random)
         # What is orthogonal to u: a Gaussian vector without its part along u, normed.
         drawn = random.standard_normal(len(update))
-        direction = update / norm if norm else _first_axis(len(update))
-        along = float(direction @ drawn)
-        across = math.sqrt(max(float(drawn @ drawn) - along * along, 0.0))
+        if not norm:  # any direction is as good
+            update, norm = _first_axis(len(update)), 1.0
+        along = _product(update, drawn) / norm
+        across = math.sqrt(max(_product(drawn, drawn) - along * along, 0.0))
         side = math.sqrt(max(1.0 - cosine * cosine, 0.0)) / across
         scale = told / self.shrinkage
         drawn *= scale * side
-        drawn += direction * (scale * (cosine - side * along))
+        drawn += update * np.float64(scale * (cosine - side * along) / norm)
         return drawn.astype(np.float32)
 
     def event(self, version: int, releases: int) -> PrivacyEvent | None:
@@ -122,6 +124,11 @@ class PrivUnit:
             squared = gamma * gamma + (1.0 - gamma * gamma) * part
             if random.random() * math.sqrt(squared) < gamma:
                 return math.sqrt(squared)
+
+
+def _product(one: npt.NDArray[np.floating[Any]], other: Floats) -> float:
+    """The inner product, summed in an order that no number of threads can change."""
+    return float(np.sum(np.multiply(one, other)))
 
 
 def _first_axis(size: int) -> Vector:

@@ -6,6 +6,8 @@ import torch
 
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import layout, load_spec
+from gboard_sim.learning.model.trained_parts import TrainedParts
+from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.text.packing import Batch, pack
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
 from gboard_sim.learning.trainers.trainer import Lesson
@@ -39,6 +41,23 @@ def test_a_bfloat16_step_is_the_float32_step_within_a_few_roundings(name) -> Non
         one, other = exact[tensor.slice], rough[tensor.slice]
         error = np.linalg.norm(other - one) / np.linalg.norm(one)
         assert 1e-5 < error < 8 * ROUNDING, tensor.name  # and it is not float32 in disguise
+
+
+def test_bfloat16_adapters_move_as_float32_ones_alone_and_together() -> None:
+    spec, parts = load_spec("tiny"), TrainedParts("frozen", rank=4)
+    wire = Wire(spec, VOCABULARY, parts)
+    batch = messages(1, [5, spec.lane, 9, 4, 7], spec.lane)
+    start = initial_parameters(spec, VOCABULARY, 0)
+    exact, rough = (
+        TorchTrainer(spec, VOCABULARY, precision=precision, parts=parts)
+        for precision in ("float32", "bfloat16")
+    )
+    expected = wire.shrink(movement(exact, start, [batch], 1.0))
+    lesson = Lesson(start, [batch], 1, 1.0)
+    together = [trained.parameters - start for trained in rough.train_together([lesson, lesson])]
+    for found in (movement(rough, start, [batch], 1.0), *together):
+        error = np.linalg.norm(wire.shrink(found) - expected) / np.linalg.norm(expected)
+        assert 1e-5 < error < 8 * ROUNDING
 
 
 def test_bfloat16_training_follows_float32_down_and_its_masters_take_steps_below_a_rounding():

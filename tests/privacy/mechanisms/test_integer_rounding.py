@@ -22,7 +22,7 @@ def test_every_rounded_vector_is_whole_near_and_within_the_bound(norm, size, see
     vector = random.normal(size=size)
     vector = (vector * norm / np.linalg.norm(vector)).astype(np.float32)
     bound = norm_bound(norm * (1.0 + 1e-6), size)
-    rounded = round_within(vector, bound, random)
+    rounded = round_within(vector.copy(), bound, random)
     assert (rounded == np.round(rounded)).all()
     assert (np.abs(rounded - vector) < 1.0).all()
     assert np.sum(rounded.astype(np.float64) ** 2) <= bound**2
@@ -32,7 +32,7 @@ def test_the_mean_is_the_vector_and_the_variance_that_of_its_fractions():
     random = np.random.default_rng(2)
     vector = np.linspace(-3.0, 3.0, 500, dtype=np.float32)
     bound = norm_bound(float(np.linalg.norm(vector)), 500)
-    drawn = np.array([round_within(vector, bound, random) for _ in range(4000)])
+    drawn = np.array([round_within(vector.copy(), bound, random) for _ in range(4000)])
     fraction = vector - np.floor(vector)
     # 500 means, each with a standard error of at most 0.5 / sqrt(4000); five of them.
     assert np.abs(drawn.mean(axis=0) - vector).max() < 5.0 * 0.5 / math.sqrt(4000)

@@ -1,0 +1,184 @@
+"""The course of one run: from its text to its summary, from the start or from a checkpoint."""
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gboard_sim import artefacts, relearning, served, world
+from gboard_sim.checkpoint import Checkpoint
+from gboard_sim.claims import seen_by
+from gboard_sim.experiment import Experiment
+from gboard_sim.fleet.recorded_learner import JournaledLearner
+from gboard_sim.fleet.simulation import FleetEnd
+from gboard_sim.fleet_facts import fleet_facts
+from gboard_sim.fleet_half import run_fleet
+from gboard_sim.journal import Journal
+from gboard_sim.keyboard.tokenizer import Tokenizer
+from gboard_sim.learning.local_only import LocalOnlyLearner
+from gboard_sim.learning.text.divided_corpus import read_divided
+from gboard_sim.learning.text.prepared import PreparedText, prepare
+from gboard_sim.learning.trainers.device import settled
+from gboard_sim.learning.verdict import Verdict, judge
+from gboard_sim.learning_half import (
+    numbers_sent,
+    open_engine,
+    open_learner,
+    open_workshop,
+    replayed,
+    typed_sizes,
+)
+from gboard_sim.machine import MachineMeter
+from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
+from gboard_sim.progress import Teller, Watch
+from gboard_sim.recorded_fleet import RecordedFleet
+from gboard_sim.records import PrivacyEvent
+from gboard_sim.run_files import begin, clean
+from gboard_sim.runlog import RunDirectory
+from gboard_sim.summary import Learnt, fleet_figures, plain, summarise
+from gboard_sim.world import World
+
+
+def carry_out(
+    experiment: Experiment,
+    directory: RunDirectory,
+    checkpoint: Checkpoint | None,
+    watch: Watch | None,
+    recorded: RunDirectory | None = None,
+) -> dict[str, Any]:
+    """Run an experiment in its directory, from the start or from a checkpoint.
+
+    With a recorded run its fleet is played again instead of running one.
+    """
+    experiment = settled(experiment)
+    teller = Teller(experiment.run, watch)
+    with ExitStack() as stack:
+        meter = stack.enter_context(MachineMeter())
+        scratch = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="gboard-sim-", ignore_cleanup_errors=True)
+        )
+        open_pool = stack.enter_context(open_engine(experiment))
+        teller.tell("reading the text")
+        settings = experiment.text
+        divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
+        experiment = experiment.with_phones(len(divided.fleet))
+        made = world.build(experiment)
+        text = prepare(
+            divided,
+            settings,
+            days=experiment.run.days,
+            utc_offset_s=made.population.utc_offset_s,
+            seed=experiment.run.seed,
+        )
+        made = world.sized(made, Tokenizer(text.vocabulary.model).size)
+        if checkpoint is None:
+            begin(directory, experiment, "run")
+        workshop = open_workshop(made, text, directory, Path(scratch))
+        pool = open_pool(workshop)
+        stack.callback(pool.close)
+        journal = Journal(directory / "journal", checkpoint.journal if checkpoint else None)
+        ledger = _running_ledger(made, directory)
+        learner = open_learner(
+            made, text, directory, workshop, pool, journal, checkpoint, teller.tell, ledger.enter
+        )
+        teller.watch_recall(lambda: learner.recall_at_3)
+        typed = typed_sizes(made, text, workshop)
+        sent, whole = workshop.wire.parameters, workshop.wire.whole
+        most = "" if typed is None else "at most "
+        teller.tell(f"an update has {most}{sent:,} of {whole:,} parameters ({sent / whole:.1%})")
+        alone = isinstance(learner, LocalOnlyLearner)
+        seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
+        with meter.timing("fleet"):
+            end: FleetEnd | RecordedFleet
+            if recorded is None:
+                end = run_fleet(made, workshop.tokens, typed, seam, journal, teller.fleet)
+            else:
+                end = relearning.play(recorded, made, workshop.tokens, seam, journal, teller.fleet)
+            learner.finish()
+            waited_s = learner.waited_s
+        teller.tell("judging the last version")
+        verdict = judge(
+            text,
+            learner,
+            experiment.evaluation,
+            ended_s=end.ended_s,
+            phone_class=made.population.phone_class,
+            classes=tuple(kind.name for kind in made.population.mix.classes),
+        )
+        for name, metrics in verdict.sets.items():
+            journal.rows("evaluations", metrics.rows(end.versions, name))
+        journal.join(directory.path)
+        version = learner.state.version
+        parameters = workshop.snapshots.read(version)
+        artefacts.write(
+            directory, workshop, parameters, _provenance(experiment, text, version, verdict)
+        )
+        learnt = Learnt(
+            tokens=workshop.tokens,
+            parameters=len(parameters),
+            on_wire=numbers_sent(typed, workshop, directory),
+            parameters_sha256=sha256(parameters.tobytes()).hexdigest(),
+            totals=learner.state.totals,
+            residuals=learner.state.residuals,
+            verdict=verdict,
+            pool=pool,
+            waited_s=waited_s,
+        )
+        summary = end_run(directory, made, meter, end, learnt, ledger.events)
+        clean(directory)
+        return summary
+
+
+def _provenance(
+    experiment: Experiment, text: PreparedText, version: int, verdict: Verdict
+) -> dict[str, Any]:
+    """What the artefacts' manifest says of where they come from."""
+    test = verdict.sets.get("test")
+    return {
+        "experiment": experiment.name,
+        "seed": experiment.run.seed,
+        "version": version,
+        "recall_at_3": None if test is None else test.overall.recall_at_3,
+        "recall_words": None if test is None else test.overall.positions,
+        "text": Path(text.corpus.source).name,
+        "text_licence": experiment.text.known_licence,
+        "training": experiment.training.model_dump(include={"learning_rate", "batch_size"}),
+    }
+
+
+def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger:
+    """Where privacy events are written before their versions are published."""
+
+    def write(document: Mapping[str, Any]) -> None:
+        directory.write_json("ledger.json", plain(document))
+
+    entered = []
+    if (directory / "ledger.json").exists():  # of a run that is resumed
+        entered = [read_event(row) for row in directory.read_json("ledger.json")["events"]]
+    return RunningLedger(made.claim, entered, write)
+
+
+def end_run(
+    directory: RunDirectory,
+    made: World,
+    meter: MachineMeter,
+    end: FleetEnd | RecordedFleet,
+    learnt: Learnt | None,
+    events: tuple[PrivacyEvent, ...] | None = None,
+) -> dict[str, Any]:
+    """Write what is derived from a run that is over: the summary last."""
+    if isinstance(end, RecordedFleet):
+        facts, figures = end.facts, end.figures
+    else:
+        facts, figures = fleet_facts(directory, made, end), fleet_figures(directory, end)
+    directory.write_json("fleet.json", facts)
+    ledger = None
+    if made.claim is not None:
+        ledger = Ledger(made.claim, events, seen_by(directory))
+        directory.write_json("ledger.json", plain(ledger.document()))
+    served.write(directory)
+    summary = summarise(directory, made, meter, figures, learnt, ledger)
+    directory.write_json("summary.json", summary)
+    return summary
