@@ -136,6 +136,14 @@ def test_a_plan_is_calibrated_to_a_target(target):
     assert accounting.of_plan(noisy, None)["epsilon_policy"] == pytest.approx(target, rel=1e-6)
 
 
+@pytest.mark.parametrize("target", [-1.0, 0.0, 1e7, float("nan")])
+def test_a_target_that_is_no_epsilon_is_refused(target):
+    with pytest.raises(GboardSimError, match=r"--target .* is not allowed: must be between"):
+        accounting.of_plan(load(), target)
+    with pytest.raises(GboardSimError, match="nothing is claimed"):
+        accounting.of_plan(gboard_sim.load("smoke"), 1.0)
+
+
 def test_a_delta_of_one_phone_or_more_is_warned_of():
     (warning,) = accounting.of_plan(load(delta=0.05), None)["warnings"]
     assert "delta(=0.05) is not below 1/40" in warning
