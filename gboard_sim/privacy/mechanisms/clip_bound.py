@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim.privacy.clipping import clip_l2, norm_of
+from gboard_sim.privacy.clipping import norm_of, shortened
 from gboard_sim.records import Vector
 
 
@@ -27,7 +27,8 @@ class ClipBound:
 
     def on_phone(self, update: Vector) -> tuple[Vector, bool]:
         """The clipped update, and whether its norm was at most the clip."""
-        return clip_l2(update, self.clip), norm_of(update) <= self.clip
+        norm = norm_of(update)
+        return shortened(update, norm, self.clip), norm <= self.clip
 
     def on_server(self, received: Vector, parameters: int) -> Vector:
         """What the server adds.
@@ -44,4 +45,4 @@ class ClipBound:
         norm = norm_of(received)
         if self.lengthens is not None and norm > self.clip * (1.0 + self.lengthens):
             raise ValueError(f"update has norm {norm:.6g}, above the clip {self.clip:.6g}")
-        return clip_l2(received, self.clip)
+        return shortened(received, norm, self.clip)
