@@ -25,7 +25,8 @@ def of_run(path: Path) -> dict[str, Any]:
     """
     directory = RunDirectory.open(path)
     experiment = experiment_file.load(directory / "experiment.toml")
-    claim = _claim(experiment, directory.read_json("summary.json")["model_parameters"])
+    sent = directory.read_json("summary.json")["parameters_on_wire"]
+    claim = _claim(experiment, sent and round(sent))
     events = directory.read_json("ledger.json")["events"]
     alone = directory.read_json("provenance.json").get("kind") == "fleet"
     entered = None if alone else tuple(read_event(row) for row in events)
