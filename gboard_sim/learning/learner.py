@@ -17,10 +17,11 @@ from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
 from gboard_sim.learning.evaluation.held_out import HeldOutText
-from gboard_sim.learning.jobs import MeasureAttempt, Result, Stretched
+from gboard_sim.learning.jobs import Result, Stretched
 from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.measured import MeasuredUpdates
+from gboard_sim.learning.measuring import Measuring
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
@@ -145,10 +146,9 @@ class FederatedLearner:
         self._adaptive = adaptive
         self._residuals = residuals
         self._downlink = downlink
-        self._compares = triggered is not None and triggered.looks_at == "sign_agreement"
-        self._measured = measured[0] if measured else None
-        self._most_kept = measured[1] if measured else 0
-        self._kept: set[int] = set()
+        updates, most = measured or (None, 0)
+        compares = triggered is not None and triggered.looks_at == "sign_agreement"
+        self._measuring = Measuring(compares=compares, updates=updates, most=most)
         self._enter = enter
         self._state = state
         self._settled = state.version
@@ -157,9 +157,6 @@ class FederatedLearner:
         self._judged = Judgements()
         self._made: dict[int, _Made] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self._expected: dict[int, Attempt] = {}
-        self._measuring: set[int] = set()
-        self._measures: dict[int, Measure] = {}
         self.recall_at_3: float | None = None
         self.waited_s = 0.0
         if state.version == 0:
@@ -188,7 +185,7 @@ class FederatedLearner:
     def expect(self, attempts: Sequence[Attempt]) -> None:
         """Take note of what `measure` will be asked for, each of them once."""
         if self.answers & {"bytes", "send"}:
-            self._expected |= {attempt.session: attempt for attempt in attempts}
+            self._measuring.expect(attempts)
 
     def measure(self, attempt: Attempt) -> Measure:
         """Train the attempt and measure what it would send; waits.
@@ -198,19 +195,10 @@ class FederatedLearner:
         """
         while self._closings or self._settled < self._published:
             self._pump(waiting=True)
-        if attempt.session not in self._measuring:
-            self._expected[attempt.session] = attempt
-        while attempt.session not in self._measures:
-            while self._expected and self._pool.idle():
-                session = next(iter(self._expected))
-                self._measuring.add(session)
-                keeps = len(self._kept) < self._most_kept
-                job = MeasureAttempt(self._expected.pop(session), self._compares, keeps)
-                self._kept |= {session} if keeps else set()
-                self._pool.start(("measure", session, 0), job)
+        self._measuring.expect([attempt])
+        while (measure := self._measuring.take(attempt.session)) is None:
+            self._measuring.start(self._pool)
             self._pump(waiting=True, dispatch=False)
-        self._measuring.remove(attempt.session)
-        measure = self._measures.pop(attempt.session)
         self._journal.measure(attempt.session, measure)
         return measure
 
@@ -300,7 +288,7 @@ class FederatedLearner:
                 waiting = next(c for c in self._closings if c.cohort.makes_version == at)
                 waiting.add(number, result)
             case "measure", Measure():
-                self._measures[at] = result
+                self._measuring.add(at, result)
             case _:
                 self._judged.add(at, number, result)
 
@@ -320,13 +308,7 @@ class FederatedLearner:
         self._snapshots.write(version, parameters)
         marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
         measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
-        if self._measured is not None:
-            over = self._kept & {
-                *(upload.session for upload in cohort.uploads),
-                *(lost.session for lost in cohort.dropouts),
-            }
-            self._measured.forget(over)
-            self._kept -= over
+        self._measuring.settle(cohort)
         totals, memory, local = before.totals, before.memory, None
         if self._adaptive is not None:
             memory, local = self._adaptive.adapt(memory, version, closing.loss)
