@@ -87,7 +87,7 @@ def carry_out(
         typed = typed_sizes(made, text, workshop)
         sent, whole = workshop.wire.parameters, workshop.wire.whole
         most = "" if typed is None else "at most "
-        teller.tell(f"an update has {most}{sent:,} of {whole:,} parameters ({sent / whole:.1%})")
+        teller.tell(f"{most}{sent / whole:.1%} of {whole:,} parameters travel")
         alone = isinstance(learner, LocalOnlyLearner)
         seam = JournaledLearner(replayed(learner, journal, checkpoint), journal, versions=alone)
         with meter.timing("fleet"):

@@ -29,7 +29,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import save
 
 import gboard_sim
-from gboard_sim import catalogue, learning_half, simulate, world
+from gboard_sim import catalogue, learning_half, run_course, world
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.law.law import Law
@@ -284,7 +284,7 @@ class Overheard:
                 heard.payloads.append(payload)
                 return self.decode(payload), len(payload)
 
-        class SpySeam(simulate.JournaledLearner):
+        class SpySeam(run_course.JournaledLearner):
             def __init__(self, learner, journal, *, versions):
                 super().__init__(learner, journal, versions=versions)
                 outcome = self.outcome
@@ -293,7 +293,7 @@ class Overheard:
             def step(self, cohort):
                 super().step(heard.keep(heard.cohorts, cohort))
 
-        class SpyJournal(simulate.Journal):
+        class SpyJournal(run_course.Journal):
             def sessions(self, block):
                 super().sessions(heard.keep(heard.sessions, block))
 
@@ -301,8 +301,8 @@ class Overheard:
             learning_half, "ProcessPool",
             lambda workshop, workers: InlinePool(replace(workshop, codec=SpyCodec())),
         )  # fmt: skip
-        patch.setattr(simulate, "JournaledLearner", SpySeam)
-        patch.setattr(simulate, "Journal", SpyJournal)
+        patch.setattr(run_course, "JournaledLearner", SpySeam)
+        patch.setattr(run_course, "Journal", SpyJournal)
         self.run = gboard_sim.run(
             experiment, out=out, watch=lambda step: self.lines.append(step.line())
         )

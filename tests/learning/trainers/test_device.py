@@ -59,9 +59,9 @@ def test_a_run_keeps_what_was_decided_and_uses_this_process_alone_for_a_gpu(monk
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     real, made = torch_trainer.TorchTrainer, []
 
-    def on_the_processor(spec, vocabulary, device, precision):
+    def on_the_processor(spec, vocabulary, device, *rest):
         made.append(device)
-        return real(spec, vocabulary, "cpu", precision)
+        return real(spec, vocabulary, "cpu", *rest)
 
     monkeypatch.setattr(torch_trainer, "TorchTrainer", on_the_processor)
     assert workshop.Workshop.trainer  # imports the trainer when it is first used, so ours
