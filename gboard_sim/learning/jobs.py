@@ -120,46 +120,57 @@ class TrainChunks:
         held: dict[Name, Halves],
     ) -> ChunkSum:
         """The sum of the chunk that begins with one upload, added in the order of its uploads."""
-        part = slice(first, first + self.chunk)
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
         left: dict[Name, Halves] = {}
         within, refused = 0, []
-        for place in range(*part.indices(len(self.uploads))):
-            upload, weight = self.uploads[place], self.weights[place]
+        for place in range(first, min(first + self.chunk, len(self.uploads))):
             update, upload_loss, upload_tokens = next(trained)
-            name = (upload.phone, upload.nth)
-            parameters, short = len(update), False
-            if self.bound is not None:
-                update, short = self.bound.on_phone(update)
-            if self.sharing is not None:
-                update = self.sharing.share(update, *name, self.makes_version)
-            if not self.carries:
-                received, size = workshop.sender(upload).transmit(update, *name)
-            else:
-                carry = self.carries[place]
-                taken = None if carry.takes is None else held[carry.takes]
-                received, size, residual = send(workshop.sender(upload), update, taken, name)
-                if carry.leaves:
-                    held[name] = left[name] = residual
-            if size != upload.payload_bytes:
-                raise InvariantError(
-                    f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
-                    f"the codec made {size}"
-                )
             loss += upload_loss * upload_tokens
             tokens += upload_tokens
             losses.append(upload_loss)
+            numbers, short = len(update), False
+            if self.bound is not None:
+                update, short = self.bound.on_phone(update)
+            received = self._sent(workshop, place, update, held, left)
             if self.bound is not None:
                 try:
-                    received = self.bound.on_server(received, parameters)
+                    received = self.bound.on_server(received, numbers)
                 except ValueError as error:
-                    refused.append((upload.session, str(error)))
-                    received, short = np.zeros(parameters, np.float32), False
-            total.add(received, weight)
+                    refused.append((self.uploads[place].session, str(error)))
+                    received, short = np.zeros(numbers, np.float32), False
+            total.add(received, self.weights[place])
             within += short
         mean_loss = loss / max(tokens, 1)
         return ChunkSum(total.value, mean_loss, tokens, tuple(losses), left, within, tuple(refused))
+
+    def _sent(
+        self,
+        workshop: Workshop,
+        place: int,
+        update: Vector,
+        held: dict[Name, Halves],
+        left: dict[Name, Halves],
+    ) -> Vector:
+        """What the server decodes of an upload; what it leaves is held, for the phone's next."""
+        upload = self.uploads[place]
+        name, sender = (upload.phone, upload.nth), workshop.sender(upload)
+        if self.sharing is not None:
+            update = self.sharing.share(update, *name, self.makes_version)
+        if not self.carries:
+            received, size = sender.transmit(update, *name)
+        else:
+            carry = self.carries[place]
+            taken = None if carry.takes is None else held[carry.takes]
+            received, size, residual = send(sender, update, taken, name)
+            if carry.leaves:
+                held[name] = left[name] = residual
+        if size != upload.payload_bytes:
+            raise InvariantError(
+                f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
+                f"the codec made {size}"
+            )
+        return received
 
 
 @dataclass(frozen=True, slots=True)
