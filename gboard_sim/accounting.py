@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gboard_sim import experiment_file
+from gboard_sim import experiment_file, world
 from gboard_sim.claims import at_server, claim_of, seen_by
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
@@ -49,8 +49,9 @@ def of_plan(experiment: Experiment, target: float | None) -> dict[str, Any]:
         target: That epsilon; None keeps the experiment's own.
 
     Raises:
-        GboardSimError: There is no such claim.
+        GboardSimError: There is no such claim, or the experiment cannot be run.
     """
+    world.check(experiment)
     if target is not None:
         experiment = _with_epsilon(experiment, target)
     claim = _claim(experiment)

@@ -12,7 +12,7 @@ from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.central_claim import central_claim
-from gboard_sim.privacy.claim import Claim
+from gboard_sim.privacy.claim import Claim, Extrapolated
 from gboard_sim.privacy.mechanisms import NoMechanism
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.banded import Banded
@@ -29,8 +29,9 @@ BIT_NOISE_SHARE = 1.0 / 20.0
 """Of the denominator, the standard deviation of the noise on the sum of the bits: Andrew et al.
 (NeurIPS 2021), section 3.1."""
 
-LENGTHENS = {"fp32": 1e-6, "fp16": 1e-3}
-"""By which share at most a codec lengthens an update, where that is known: rounding, doubled."""
+LENGTHENS = {"fp32": 1e-6}
+"""By which share at most a codec lengthens an update, where that is known: rounding of the norm,
+doubled. Float16 has no such share, since it rounds the smallest numbers up without bound."""
 
 
 def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | None:
@@ -48,6 +49,7 @@ def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | N
         return None
     assert privacy.clip is not None
     if privacy.mechanism in AT_SERVER:
+        _refuse_uncounted(experiment)
         try:
             return central_claim(
                 noise=_noise(experiment),
@@ -164,8 +166,9 @@ def _sampled(experiment: Experiment) -> SampledSums | None:
         ValueError: Something else than the coins would decide.
     """
     privacy, protocol, phones = experiment.privacy, experiment.protocol, experiment.fleet.phones
-    if protocol.kind != "poisson" or phones == "all":
+    if protocol.kind != "poisson":
         return None
+    assert phones != "all"
     if privacy.mechanism != "central_gaussian":
         raise ValueError(
             "protocol.kind = 'poisson' amplifies independent noise alone; set privacy.mechanism = "
@@ -190,10 +193,26 @@ def _adaptive(experiment: Experiment) -> AdaptiveClip | None:
     return AdaptiveClip(asked.quantile, asked.learning_rate, bit_noise, asked.versions)
 
 
-def _extrapolated(experiment: Experiment) -> str | None:
+def _extrapolated(experiment: Experiment) -> Extrapolated | None:
     """Which fleet the noise is that of, where it is a larger one."""
     cohort, phones = experiment.privacy.noise_cohort, experiment.fleet.phones
-    if cohort is None or phones == "all":
+    if cohort is None:
         return None
-    population = round(phones * cohort / _denominator(experiment))
-    return f"extrapolated: population {population}, cohort {cohort}"
+    assert phones != "all"
+    return Extrapolated(round(phones * cohort / _denominator(experiment)), cohort)
+
+
+def _refuse_uncounted(experiment: Experiment) -> None:
+    """Refuses a claim that goes by the number of phones where that is not given."""
+    by_count = (
+        "privacy.noise_cohort"
+        if experiment.privacy.noise_cohort is not None
+        else "protocol.kind = 'poisson'"
+        if experiment.protocol.kind == "poisson"
+        else None
+    )
+    if by_count and experiment.fleet.phones == "all":
+        raise ExperimentError(
+            f'fleet.phones = "all" is not allowed here with {by_count}, whose epsilon goes by the '
+            "number of phones; hint: give a number"
+        )

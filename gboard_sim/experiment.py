@@ -239,6 +239,13 @@ class Experiment(Table):
                 "protocol.kind(='poisson'): a phone on a shared link would delay others, which "
                 "would show whom the coin drew"
             )
+        budgets = self.run.budget.model_dump(exclude_none=True)
+        if self.protocol.kind == "poisson" and budgets:
+            key = next(iter(budgets))
+            raise ValueError(
+                f"run.budget.{key}(={budgets[key]:g}) is not allowed with protocol.kind(='poisson')"
+                ": when it is spent follows from whom the coins drew"
+            )
         if self.privacy.accountant != "pld" and self.protocol.kind != "poisson":
             raise ValueError(
                 f"privacy.accountant(={self.privacy.accountant!r}) does nothing with "

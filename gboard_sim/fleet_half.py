@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from gboard_sim.errors import ExperimentError
 from gboard_sim.fleet.simulation import FleetEnd, simulate
 from gboard_sim.journal import Journal
 from gboard_sim.learning.typed_rows import TypedSizes
@@ -26,16 +25,6 @@ def run_fleet(
         versions, reason = lasts, "budget:epsilon"
     parameters = made.wire(tokens).parameters
     if isinstance(schedule, Sized):
-        if made.codec.size == "measured":
-            raise ExperimentError(
-                f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
-                f"codec {made.codec.name!r} does not have; set codec to one of fixed size"
-            )
-        if typed is not None:
-            raise ExperimentError(
-                f"schedule.name = {schedule.name!r} needs the size of an upload beforehand, which "
-                "training.word_rows = 'typed' leaves to each phone's text; set it to all or frozen"
-            )
         schedule = schedule.sized(made.codec.payload_bytes(parameters))
     return simulate(
         made.population,

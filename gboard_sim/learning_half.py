@@ -308,11 +308,13 @@ def _snapshots(directory: RunDirectory) -> Snapshots:
 def model_bytes(made: World, tokens: int) -> int:
     """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is.
 
-    Where phones compare their signs with the last step's, those come with it: a bit a parameter.
+    Where phones compare their signs with the last step's, those come with it: a bit a
+    number that travels.
     """
     parameters, schedule = parameter_count(made.spec, tokens), made.schedule
     compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
-    return Fp32().payload_bytes(parameters) + (-(-parameters // 8) if compares else 0)
+    signs = -(-made.wire(tokens).parameters // 8) if compares else 0
+    return Fp32().payload_bytes(parameters) + signs
 
 
 def published_chain(made: World, tokens: int) -> PublishedChain | None:

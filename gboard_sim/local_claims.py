@@ -1,10 +1,11 @@
 """What an experiment with a local mechanism promises, and what carries it out on the phone."""
 
+from dataclasses import replace
 from typing import Any
 
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.experiment import Experiment
-from gboard_sim.privacy.claim import Claim
+from gboard_sim.privacy.claim import SAME_SIZE, SIZE_OF_NOISED, Claim, Leaving
 from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.privacy.mechanisms import LocalGaussian, LocalLaplace, PrivUnit
 from gboard_sim.privacy.priv_unit_calibration import calibrated
@@ -14,6 +15,11 @@ from gboard_sim.protocols import Mechanism
 NAMES_ITS_PHONE = ("k_level", "drive", "random_mask")
 """Codecs that draw from a key of the phone's, which may travel with the payload."""
 
+WITHHELD = Leaving(
+    "a payload that comes late, or in a round that is abandoned",
+    "withheld by the shuffler, which is trusted, since too few would hide it",
+)
+
 
 def claim_of(experiment: Experiment, parameters: int) -> Claim:
     """The claim for updates of so many numbers.
@@ -21,6 +27,17 @@ def claim_of(experiment: Experiment, parameters: int) -> Claim:
     Raises:
         GboardSimError: It cannot be made.
     """
+    claim = _claim(experiment, parameters)
+    leaves = claim.leaves_phone
+    if experiment.codec.lossless != "none":
+        leaves = tuple(SIZE_OF_NOISED if each == SAME_SIZE else each for each in leaves)
+    if claim.trusted == "shuffler":
+        leaves = (*leaves, WITHHELD)
+    return replace(claim, leaves_phone=leaves)
+
+
+def _claim(experiment: Experiment, parameters: int) -> Claim:
+    """The same, for payloads of one size that come in whole rounds."""
     privacy = experiment.privacy
     assert privacy.epsilon is not None
     assert privacy.clip is not None

@@ -237,11 +237,6 @@ class Mechanism(Protocol):
         """Its name in experiment files."""
         ...
 
-    @property
-    def trusts(self) -> Literal["phone", "server"]:
-        """Who sees the update without noise: `phone` (local privacy) or `server`."""
-        ...
-
     def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
         """The update as it leaves the phone; the noise is keyed by the phone's own count."""
         ...
@@ -304,7 +299,8 @@ class Released:
     """What a server's mechanism lets out of a cohort.
 
     Attributes:
-        mean: The noised sum over the fixed denominator. Shape [P].
+        mean: The noised sum over the mechanism's denominator, fixed or the public number of
+            uploads that it holds. Shape [C].
         state: What to remember.
         event: The ledger's entry.
     """
@@ -315,7 +311,7 @@ class Released:
 
 
 class ServerMechanism(Protocol):
-    """What makes a sum private at the server, which is trusted with the updates in it."""
+    """What makes a sum private: a server that is trusted with the updates in it, or shares."""
 
     @property
     def name(self) -> str:

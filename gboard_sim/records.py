@@ -348,8 +348,8 @@ class PrivacyEvent:
         releases: How many phones' payloads (local) or sums (central) it covered.
         noise_multiplier: Standard deviation of the noise over the clip norm.
         clip: The L2 clip norm.
-        deviation: Standard deviation of the noise that was added to each number of the sum; None
-            where phones add their own.
+        deviation: Standard deviation of the noise on each number of the sum; None where each
+            payload has its own.
         refused: Sessions whose uploads the server left out, each with the reason.
     """
 

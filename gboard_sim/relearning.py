@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from gboard_sim import experiment_file, provenance
+from gboard_sim.claims import claim_of
 from gboard_sim.errors import ExperimentError, RunDirectoryError
 from gboard_sim.experiment import Experiment
 from gboard_sim.journal import Journal
@@ -129,6 +130,7 @@ def _check(recorded: RunDirectory, made: World, parameters: int) -> None:
             f"schedule.name = {made.schedule.name!r} is not allowed with a recorded fleet: its "
             "phones look at each update before they send it"
         )
+    _same_length(recorded, made)
     measured = recorded.table("answers", ("session",))["session"]
     if made.codec.size == "measured" or measured.null_count < len(measured):
         raise ExperimentError(
@@ -168,3 +170,15 @@ def _leaves(experiment: Experiment) -> dict[str, Any]:
             else:
                 found[prefix + key] = value
     return found
+
+
+def _same_length(recorded: RunDirectory, made: World) -> None:
+    """Refuses a claim that ends the run after other versions than that of the recorded one."""
+    then = claim_of(experiment_file.load(recorded / "experiment.toml"))
+    had = None if then is None else then.bounds.versions
+    has = None if made.claim is None else made.claim.bounds.versions
+    if had != has:
+        raise ExperimentError(
+            f"[privacy] with the fleet of {recorded.path}: the claim allows {has} versions where "
+            f"that of the recorded run allowed {had}; keep noise and epsilon, or run a fleet anew"
+        )

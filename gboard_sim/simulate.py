@@ -144,6 +144,11 @@ def run_fleet(
                 "training.word_rows = 'typed' is not allowed in a run of the fleet alone, whose "
                 "phones have no words; set it to all or frozen"
             )
+        if made.codec.size == "measured":
+            raise ExperimentError(
+                "[codec] of measured size is not allowed in a run of the fleet alone, whose phones "
+                "have no updates; set codec.lossless to none"
+            )
         begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary
         typing = plausible_typing(

@@ -308,7 +308,7 @@ def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
         "epsilon_policy": ledger and ledger.epsilon_policy(),
         "epsilon_realised": ledger and ledger.epsilon_realised(),
         "epsilon_extrapolated": claim and claim.epsilon_extrapolated,
-        "privacy_extrapolated": claim and claim.extrapolated,
+        "privacy_extrapolated": claim and claim.extrapolated and str(claim.extrapolated),
         "privacy_unit": claim and claim.unit,
         "privacy_relation": claim and claim.relation,
         "privacy_delta": claim and claim.delta,

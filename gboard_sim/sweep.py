@@ -116,7 +116,8 @@ def check(points: Sequence[Point]) -> None:
     for point in points:
         few = point.experiment
         phones = few.fleet.phones
-        if phones == "all" or phones > MANY_PHONES:  # how many there are changes nothing here
+        coins = few.protocol.kind == "poisson"  # whose claim goes by the number of phones
+        if phones == "all" or (phones > MANY_PHONES and not coins):
             few = few.with_phones(max(MANY_PHONES, few.protocol.goal))
         try:
             world.build(few)

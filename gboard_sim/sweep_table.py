@@ -13,7 +13,8 @@
 | `wall_s` | seconds that the run took; the only column that depends on the machine |
 
 `epsilon_policy` is null without a mechanism or where the log breaks its bounds, and infinite where
-a mechanism clips without noise.
+a mechanism clips without noise. With `privacy.noise_cohort` it is null too: `epsilon_extrapolated`
+is that of the larger fleet.
 """
 
 import json
@@ -53,6 +54,7 @@ FIGURES: Mapping[str, pa.DataType] = {
     "energy_j_per_phone_mean_high": pa.float64(),
     "epsilon_policy": pa.float64(),
     "epsilon_realised": pa.float64(),
+    "epsilon_extrapolated": pa.float64(),
     "parameters_sha256": pa.string(),
 }
 """What a row takes from a summary."""

@@ -24,7 +24,7 @@ from gboard_sim.fleet.choice import ChoiceRules
 from gboard_sim.fleet.continuous_sync import SyncRules
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.habits import HabitWindows
-from gboard_sim.fleet.mix import load_fleet
+from gboard_sim.fleet.mix import Mix, load_fleet
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import Population, populate
 from gboard_sim.fleet.rules import RoundRules
@@ -38,7 +38,7 @@ from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism
+from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism, Sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +94,18 @@ class World:
         return self.parts.flop_per_token(self.spec, tokens)
 
 
-def build(experiment: Experiment) -> World:
-    """The world of an experiment.
+def check(experiment: Experiment) -> None:
+    """Refuses what cannot be run, as far as that can be told without phones or text.
 
     Raises:
         ExperimentError: A name or a value that only the catalogues can judge is wrong.
         CatalogueError: An entry is missing or malformed.
-        TraceError: The trace of phones cannot be replayed.
         IncompatibleError: Schedule, codec, mechanism and weights do not compose.
     """
     _known("schedule.name", experiment.schedule.name, schedules.SCHEDULES)
     _known("codec.name", experiment.codec.name, codecs.CODECS)
     _known("downlink.name", experiment.downlink.name, codecs.CODECS)
     _known("privacy.mechanism", experiment.privacy.mechanism, MECHANISMS)
-    server, central = experiment.server, experiment.central
     if (pretraining := experiment.training.pretraining) is not None:
         _optimizer("training.pretraining", pretraining.optimizer, pretraining.options)
     compatibility.check(
@@ -118,6 +116,24 @@ def build(experiment: Experiment) -> World:
         error_feedback=experiment.codec.error_feedback,
         word_rows=experiment.training.word_rows,
     )
+    codec = _codec(experiment)
+    _downlink(experiment)
+    mix = load_fleet(experiment.fleet.mix, catalogue.read)
+    if isinstance(_schedule(experiment, mix), Sized):
+        _refuse_unsized(experiment, codec)
+
+
+def build(experiment: Experiment) -> World:
+    """The world of an experiment.
+
+    Raises:
+        ExperimentError: As `check`, or there is no such fleet or claim.
+        CatalogueError: An entry is missing or malformed.
+        TraceError: The trace of phones cannot be replayed.
+        IncompatibleError: As `check`.
+    """
+    check(experiment)
+    server, central = experiment.server, experiment.central
     mix = load_fleet(experiment.fleet.mix, catalogue.read)
     phones = experiment.fleet.phones
     if phones == "all":
@@ -137,7 +153,7 @@ def build(experiment: Experiment) -> World:
         spec=spec_of(experiment),
         parts=parts_of(experiment),
         parameters=parameters,
-        schedule=_schedule(experiment, tuple(kind.name for kind in mix.classes)),
+        schedule=_schedule(experiment, mix),
         codec=_codec(experiment),
         downlink=_downlink(experiment),
         optimizer=_optimizer("server", server.optimizer, server.options),
@@ -239,8 +255,9 @@ def _known(key: str, name: str, names: Any) -> None:
         raise ExperimentError(f"{key} = {name!r} is not allowed: must be one of {', '.join(names)}")
 
 
-def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
+def _schedule(experiment: Experiment, mix: Mix) -> Schedule:
     """When phones upload and how much they train."""
+    classes = tuple(kind.name for kind in mix.classes)
     training = experiment.training
     try:
         plan = LocalPlan(
@@ -261,6 +278,21 @@ def _schedule(experiment: Experiment, classes: tuple[str, ...]) -> Schedule:
         return schedules.build(experiment.schedule.name, plan, options)
     except ValueError as error:
         raise ExperimentError(f"[schedule] {error}") from error
+
+
+def _refuse_unsized(experiment: Experiment, codec: Codec) -> None:
+    """Refuses uploads of unknown size with a schedule that goes by their size."""
+    name = experiment.schedule.name
+    if codec.size == "measured":
+        raise ExperimentError(
+            f"schedule.name = {name!r} needs the size of an upload beforehand, which codec "
+            f"{codec.name!r} does not have; set codec to one of fixed size"
+        )
+    if experiment.training.word_rows == "typed":
+        raise ExperimentError(
+            f"schedule.name = {name!r} needs the size of an upload beforehand, which "
+            "training.word_rows = 'typed' leaves to each phone's text; set it to all or frozen"
+        )
 
 
 def _codec(experiment: Experiment) -> Codec:

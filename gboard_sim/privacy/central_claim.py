@@ -10,11 +10,19 @@ from dataclasses import dataclass, replace
 
 from gboard_sim.privacy import accountant
 from gboard_sim.privacy.bounds import Bounds
-from gboard_sim.privacy.claim import PUBLIC, SAME_SIZE, TIMING, Accounting, Claim, Leaving
+from gboard_sim.privacy.claim import (
+    PUBLIC,
+    SAME_SIZE,
+    TIMING,
+    Accounting,
+    Claim,
+    Extrapolated,
+    Leaving,
+)
 from gboard_sim.privacy.gaussian_calibration import sigma_of
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, uses_of
-from gboard_sim.privacy.sampled_claim import AVAILABILITY, SampledSums
+from gboard_sim.privacy.sampled_claim import AT_HAND, AVAILABILITY, DRAWN, SampledSums
 
 _MARGIN = 1.0 + 1e-9  # keeps a calibrated claim at or under the epsilon asked
 
@@ -116,7 +124,7 @@ def central_claim(
     epsilon: float | None = None,
     noise_multiplier: float | None = None,
     adaptive: AdaptiveClip | None = None,
-    extrapolated: str | None = None,
+    extrapolated: Extrapolated | None = None,
     sampled: SampledSums | None = None,
 ) -> Claim:
     """The claim of a trusted server's noise.
@@ -155,6 +163,7 @@ def central_claim(
     noised = (
         f"{noise.words} of {noise_multiplier:.6g} times that" if noise_multiplier else "no noise"
     )
+    at_hand = (PUBLIC,) if sampled is None else (AT_HAND, DRAWN)
     return Claim(
         mechanism=noise.name,
         epsilon_policy=None if extrapolated else claimed,
@@ -167,7 +176,7 @@ def central_claim(
         f"sum given {noised} and divided by {denominator:g}",
         noise_multiplier=noise_multiplier,
         accounting=accounting,
-        leaves_phone=(UPDATE, *((BIT,) if adaptive else ()), SAME_SIZE, PUBLIC),
+        leaves_phone=(UPDATE, *((BIT,) if adaptive else ()), SAME_SIZE, *at_hand),
         public=TIMING if sampled is None else AVAILABILITY,
         extrapolated=extrapolated,
         epsilon_extrapolated=claimed if extrapolated else None,

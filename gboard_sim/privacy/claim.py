@@ -49,8 +49,25 @@ PUBLIC = Leaving(
     "treated as public by the neighbouring relation",
 )
 SAME_SIZE = Leaving("payload size", "the same for every update of a model")
+SIZE_OF_NOISED = Leaving("payload size", "follows from the update after its noise was added")
 """What every claim lists. Losses, message counts and evaluations that a run reports are read by the
 simulator and never sent; a run in which phones would send them is refused under a claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolated:
+    """A larger fleet whose noise a small one simulates.
+
+    Attributes:
+        population: Its phones.
+        cohort: Uploads in its sums.
+    """
+
+    population: int
+    cohort: int
+
+    def __str__(self) -> str:
+        return f"extrapolated: population {self.population}, cohort {self.cohort}"
 
 
 class Accounting(Protocol):
@@ -101,7 +118,7 @@ class Claim:
     accounting: Accounting
     leaves_phone: tuple[Leaving, ...]
     public: str = TIMING
-    extrapolated: str | None = None
+    extrapolated: Extrapolated | None = None
     epsilon_extrapolated: float | None = None
     unit: str = UNIT
 
@@ -124,6 +141,7 @@ class Claim:
 
     def warnings(self, phones: int) -> tuple[str, ...]:
         """What a reader of the claim should be told, for a fleet of `phones`."""
+        phones = max(phones, self.extrapolated.population if self.extrapolated else 0)
         if self.delta >= 1.0 / phones:
             return (
                 f"delta(={self.delta:g}) is not below 1/{phones}: a mechanism that publishes "

@@ -112,7 +112,7 @@ def distributed_claim(
         bounded=f"at most {sums} contain a phone's update",
         protected=f"each clipped to an L2 norm of {clip:g}, rounded to whole numbers modulo "
         f"2^{about.bits} (a sum wraps around with probability {made.wraps:.1g} at most), and "
-        f"{noise}",
+        f"{noise}{kind.sampler}",
         noise_multiplier=made.noise_multiplier,
         accounting=accounting,
         leaves_phone=(masked, keys, SAME_SIZE, PUBLIC),

@@ -21,12 +21,21 @@ import dp_accounting
 from dp_accounting import pld, rdp
 
 from gboard_sim.privacy.bounds import Bounds
+from gboard_sim.privacy.claim import Leaving
 from gboard_sim.privacy.mechanisms.sum_noise import versions_of
 
 Accountant = Literal["pld", "rdp"]
 
 AVAILABILITY = (
     "when phones are at hand counts as public, whom the coins draw stays secret with the server"
+)
+
+AT_HAND = Leaving(
+    "when the phone is at hand, and for how long", "treated as public by the neighbouring relation"
+)
+DRAWN = Leaving(
+    "whether it trains and uploads in a version, which says that a coin drew it",
+    "kept secret by the server, which is trusted",
 )
 
 _FINE, _COARSE = 1e-4, 1e-3

@@ -6,6 +6,7 @@ from dp_accounting import pld
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.central_claim import central_claim
+from gboard_sim.privacy.claim import Extrapolated
 from gboard_sim.privacy.mechanisms.independent import Independent
 
 BOUNDS = Bounds(participations=4, separation=10, versions=100)
@@ -83,7 +84,7 @@ def test_the_sentence_names_bounds_clips_noise_denominator_and_trust():
 
 
 def test_the_noise_of_a_larger_cohort_is_no_claim_for_this_one():
-    made = claim(extrapolated="extrapolated: population 20000, cohort 1000")
+    made = claim(extrapolated=Extrapolated(20_000, 1000))
     assert made.epsilon_policy is None
     assert made.epsilon_extrapolated == claim().epsilon_policy
     assert str(made).startswith("no epsilon for this fleet: ")

@@ -64,9 +64,11 @@ class Distributed(ABC):
         scale: Whole numbers in a unit of the update.
         share_variance: Variance of one phone's share of noise, in whole numbers squared.
         name: Its name in experiment files.
+        sampler: What the claim has to say of how shares are drawn; empty where exactly.
     """
 
     name: ClassVar[str]
+    sampler: ClassVar[str] = ""
 
     clip: float
     noise_multiplier: float
@@ -163,6 +165,7 @@ class DistributedDiscreteGaussian(Distributed):
     """Shares that are discrete Gaussians: their sum is nearly one, which costs a little epsilon."""
 
     name: ClassVar[str] = "distributed_discrete_gaussian"
+    sampler: ClassVar[str] = " (drawn from a table of 64-bit steps, which counts as exact)"
 
     def _noise(self, size: int, random: np.random.Generator) -> Ints:
         return discrete_gaussian.table(self.share_variance).draw(size, random)

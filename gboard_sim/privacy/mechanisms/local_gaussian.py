@@ -7,7 +7,7 @@ noise is the same; what is claimed of it differs (`gboard_sim.privacy.accountant
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,14 +31,12 @@ class LocalGaussian:
         noise_multiplier: Standard deviation of the noise over C; 0 clips without noise.
         seed: The privacy seed, which keys noise and nothing else.
         name: Its name in experiment files.
-        trusts: Nobody but the phone sees the update without noise.
 
     Raises:
         ValueError: `clip` is not above 0 or `noise_multiplier` is below 0, or one is not finite.
     """
 
     name: ClassVar[str] = "local_gaussian"
-    trusts: ClassVar[Literal["phone", "server"]] = "phone"
 
     clip: float
     noise_multiplier: float

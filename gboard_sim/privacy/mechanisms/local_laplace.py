@@ -8,7 +8,7 @@ and the empty one, which is what the zero-out relation compares, by at most C.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,14 +29,12 @@ class LocalLaplace:
             C noise_multiplier / sqrt(2); 0 clips without noise.
         seed: The privacy seed, which keys noise and nothing else.
         name: Its name in experiment files.
-        trusts: Nobody but the phone sees the update without noise.
 
     Raises:
         ValueError: `clip` is not above 0 or `noise_multiplier` is below 0, or one is not finite.
     """
 
     name: ClassVar[str] = "local_laplace"
-    trusts: ClassVar[Literal["phone", "server"]] = "phone"
 
     clip: float
     noise_multiplier: float

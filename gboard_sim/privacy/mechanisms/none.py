@@ -1,7 +1,7 @@
 """No mechanism: the update leaves the phone as it was computed, and nothing is claimed."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from gboard_sim.records import PrivacyEvent, Vector
 
@@ -12,11 +12,9 @@ class NoMechanism:
 
     Attributes:
         name: Its name in experiment files.
-        trusts: The server sees every update.
     """
 
     name: ClassVar[str] = "none"
-    trusts: ClassVar[Literal["phone", "server"]] = "server"
 
     def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
         """The update itself."""

@@ -13,7 +13,7 @@ How gamma, p and m follow from an epsilon stands in `gboard_sim.privacy.priv_uni
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +39,9 @@ class PrivUnit:
         levels: k of the norm.
         norm_epsilon: Of the norm.
         name: Its name in experiment files.
-        trusts: Nobody but the phone sees the update without noise.
     """
 
     name: ClassVar[str] = "priv_unit"
-    trusts: ClassVar[Literal["phone", "server"]] = "phone"
 
     clip: float
     noise_multiplier: float
