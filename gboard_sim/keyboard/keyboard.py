@@ -4,6 +4,7 @@
 keyboard = Keyboard.load("the folder that gboard-sim export wrote")
 keyboard.suggest("see you ")     # the next word, because the text ends in a space
 keyboard.suggest("see you to")   # the word being typed: words that begin with "to"
+keyboard.compose("see you ", 0.5)  # two words or more, where all have a chance of a half
 ```
 
 Only onnxruntime, numpy and sentencepiece are needed. The folder's `predict.onnx` reads one token
@@ -37,6 +38,7 @@ import onnxruntime
 import sentencepiece
 
 from gboard_sim.errors import ArtefactError
+from gboard_sim.keyboard.compose import MOST, continuations
 from gboard_sim.keyboard.words import strip, tokens
 
 FORMAT = "gboard-sim keyboard 1"
@@ -153,6 +155,22 @@ class Keyboard:
         """
         before, typed = self._split(text)
         return [word for word, _ in self.ranked(before, typed, k)]
+
+    def compose(self, text: str, confidence: float, most: int = MOST) -> list[str]:
+        """Two words or more to offer at once; none where the model is not sure enough.
+
+        Args:
+            text: What has been typed so far; nothing is offered within a word.
+            confidence: Least probability that all of the words are the next ones, above 0.
+            most: Most words.
+        """
+        before, typed = self._split(text)
+        found = [] if typed else continuations(self.following, before, confidence, most)
+        return list(found[-1].words) if found else []
+
+    def following(self, before: Sequence[str], k: int) -> list[tuple[str, float]]:
+        """The most probable next words; see `ranked`."""
+        return self.ranked(before, "", k)
 
     def accepted(self, text: str, word: str) -> str:
         """The text after a word that was shown has been taken: with it, and a space behind it.
