@@ -19,8 +19,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from gboard_sim import artefacts, experiment_file, provenance, world
-from gboard_sim.errors import ArtefactError, CorpusError, RunDirectoryError
+from gboard_sim import artefacts, world
+from gboard_sim.errors import ArtefactError, RunDirectoryError
 from gboard_sim.keyboard.keyboard import FORMAT, Keyboard
 from gboard_sim.learning.evaluation.evaluation import ROWS, EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
@@ -33,6 +33,7 @@ from gboard_sim.learning.trainers.trainer import Carry, empty_carry
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.learning_half import open_workshop
 from gboard_sim.records import Vector
+from gboard_sim.run_text import experiment_with_text
 from gboard_sim.runlog import RunDirectory, writing
 
 TOLERANCE = 1e-4
@@ -152,19 +153,8 @@ def _opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedT
         RunDirectoryError: The run has no model.
         CorpusError: Its text has changed.
     """
-    began = directory.read_json("provenance.json")
-    experiment = experiment_file.load(directory / "experiment.toml")
-    if began.get("kind") != "run" or experiment.run.arm == "local-only":
-        raise RunDirectoryError(
-            f"{directory.path}: no model to export: the run was of the fleet alone, or every phone "
-            "trained a model of its own; hint: export a run of the arm federated or central"
-        )
+    experiment = experiment_with_text(directory)
     settings = experiment.text
-    if provenance.facts(settings.source)["text_sha256"] != began.get("text_sha256"):
-        raise CorpusError(
-            f"text.source = {settings.source!r} is not the file that {directory.path} was trained "
-            "on, or is not there; hint: restore it, because an export is judged on its test text"
-        )
     divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
     made = world.build(experiment.with_phones(len(divided.fleet)))
     text = prepare(
