@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from gboard_sim import seeds, world
-from gboard_sim.keyboard import offers
+from gboard_sim.keyboard import decoder, offers
+from gboard_sim.keyboard.decoder import Decoder
 from gboard_sim.keyboard.keyboard import Keyboard, read_manifest
 from gboard_sim.keyboard.keystrokes import keys, share_saved
 from gboard_sim.keyboard.offers import Offers, Point
@@ -29,7 +30,7 @@ from gboard_sim.runlog import RunDirectory
 from gboard_sim.summary import plain
 
 MESSAGES = 2000
-"""Messages typed of each set (assumed): some ten seconds each."""
+"""Messages typed of each set (assumed): one or two minutes in all."""
 
 LEAST_WORDS = 50
 """Words of a person whose own figures count (assumed): fewer say little of that person."""
@@ -103,6 +104,11 @@ def trial(
     tell("looking for continuations at every word boundary")
     chosen_on = offers.offers(keyboard.following, validation.words)
     read_on = offers.offers(keyboard.following, test.words)
+    tell("tapping, with a finger that misses, and reading the taps")
+    spatial = Decoder(sorted(has))
+    seed = experiment.run.seed
+    tuned = decoder.tap(keyboard, spatial, validation.words, validation.number, seed)
+    tapped = decoder.tap(keyboard, spatial, test.words, test.number, seed)
     found = {
         "artefact": str(folder),
         "weights": manifest.get("weights"),
@@ -115,6 +121,7 @@ def trial(
         },
         "compose": _compose(typed, chosen_on, read_on)
         | {"law_coverage": _law_coverage(divided, test, has)},
+        "taps": asdict(decoder.word_error(tapped, decoder.chosen(tuned))),
     }
     told: dict[str, Any] = plain(found)
     return told

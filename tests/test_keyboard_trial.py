@@ -68,6 +68,13 @@ def test_compose_is_chosen_on_validation_and_has_the_laws_best_beside_it(found):
     assert (compose["confidence"] is None) == (compose["test"] is None)
 
 
+def test_taps_are_read_with_a_weight_from_validation(found):
+    taps = found["taps"]
+    assert taps["words"] + taps["left_out"] == found["strip"]["words"]
+    assert 0 < taps["unknown"] <= taps["spatial"] <= 1
+    assert taps["spatial_known"] < taps["spatial"]
+
+
 def test_the_command_prints_a_table_or_json_alone(smoke_path):
     told = CliRunner().invoke(app, ["keyboard", str(smoke_path), "--messages", "20"])
     assert told.exit_code == 0

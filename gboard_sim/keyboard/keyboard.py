@@ -199,6 +199,32 @@ class Keyboard:
             return []
         return (self._rank_whole if self._whole else self._rank_spelt)(reading, typed, k)
 
+    def has(self, word: str) -> bool:
+        """Whether a word may be shown."""
+        at = bisect_left(self._sorted, word)
+        return at < len(self._sorted) and self._sorted[at] == word
+
+    def log_probabilities(self, before: Sequence[str], words: Sequence[str]) -> list[float]:
+        """Natural log-probabilities of some words as the next one; each must be one it `has`.
+
+        Args:
+            before: The line's words so far.
+            words: The words.
+        """
+        reading = self._after([token for word in before for token in self._encode(word)])
+        places = [int(self._places[bisect_left(self._sorted, word)]) for word in words]
+        if self._whole:
+            return [float(reading.log_probabilities[place + SPECIAL]) for place in places]
+        return [self._spelt(reading, self._spellings[place]) for place in places]
+
+    def _spelt(self, reading: Reading, spelling: Spelling) -> float:
+        """Log-probability of a word by its pieces; see `_rank_spelt`."""
+        score, here = -self._boundary(reading), reading
+        for piece in spelling:
+            score += float(here.log_probabilities[piece])
+            here = self._read(piece, here.out, here.state)
+        return score + self._boundary(here)
+
     def _split(self, text: str) -> tuple[list[str], str]:
         """The words of the last line, and the letters of the one that is still being typed."""
         line = text.rpartition("\n")[2]

@@ -55,6 +55,8 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield from _compose(found["compose"])
+    yield ""
+    yield from _taps(found["taps"])
 
 
 def _people(people: Mapping[str, Any]) -> str:
@@ -95,3 +97,17 @@ def _compose(compose: Mapping[str, Any]) -> Iterator[str]:
             f"the synthetic law's own best coverage at a precision of {wanted}: "
             f"{share(compose['law_coverage'])}"
         )
+
+
+def _taps(taps: Mapping[str, Any]) -> Iterator[str]:
+    """What the language model repairs of taps that missed."""
+    yield (
+        f"word error of {count(taps['words'])} words tapped by a finger that misses: "
+        f"{share(taps['literal'])} as hit, {share(taps['spatial'])} with the spatial decoder "
+        f"alone, {share(taps['rescored'])} with the language model at weight {taps['weight']:g} "
+        "(chosen on validation messages)"
+    )
+    yield (
+        f"{share(taps['unknown'])} are not in the word list and always misread; of the others "
+        f"{share(taps['spatial_known'])} and {share(taps['rescored_known'])}"
+    )
