@@ -84,8 +84,8 @@ def export(
     _may_write(folder)
     with tempfile.TemporaryDirectory(prefix="gboard-sim-") as scratch:
         tell("reading the text of the run")
-        workshop, text, test = _opened(directory, Path(scratch))
-        parameters = _parameters(directory, workshop)
+        workshop, text, test = opened(directory, Path(scratch))
+        parameters = parameters_of(directory, workshop)
         kept = weights_kept(workshop.spec, workshop.tokens, parameters, precision)
         tell(f"judging the weights in {precision}")
         recall, recall_kept = (_recall(workshop, text, test, p) for p in (parameters, kept))
@@ -146,7 +146,7 @@ def _replace(aside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedText, EvaluationSet]:
+def opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedText, EvaluationSet]:
     """The run's tools, its text, and the messages that its headline was read on.
 
     Raises:
@@ -170,7 +170,7 @@ def _opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedT
     return workshop, text, text.evaluation_set("test", experiment.evaluation.test_messages)
 
 
-def _parameters(directory: RunDirectory, workshop: Workshop) -> Vector:
+def parameters_of(directory: RunDirectory, workshop: Workshop) -> Vector:
     """The parameters of the run's last version.
 
     Raises:

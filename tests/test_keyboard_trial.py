@@ -76,12 +76,17 @@ def test_taps_are_read_with_a_weight_from_validation(found):
 
 
 def test_the_command_prints_a_table_or_json_alone(smoke_path):
-    told = CliRunner().invoke(app, ["keyboard", str(smoke_path), "--messages", "20"])
+    told = CliRunner().invoke(
+        app, ["keyboard", str(smoke_path), "--messages", "20", "--people", "2"]
+    )
     assert told.exit_code == 0
     assert "limit of the vocabulary" in told.stdout
     assert "Smart Compose" in told.stdout
-    as_json = CliRunner().invoke(app, ["keyboard", str(smoke_path), "--messages", "20", "--json"])
-    assert json.loads(as_json.stdout)["strip"]["messages"] == 20
+    assert "adapted to" in told.stdout
+    brief = ["keyboard", str(smoke_path), "--messages", "20", "--people", "0", "--json"]
+    found = json.loads(CliRunner().invoke(app, brief).stdout)
+    assert found["strip"]["messages"] == 20
+    assert found["adaptation"] is None
 
 
 def test_what_cannot_be_tried_is_said(smoke_path, tmp_path):

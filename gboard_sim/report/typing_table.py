@@ -25,7 +25,7 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a trial.
 
     Args:
-        found: What `keyboard_trial.trial` returned.
+        found: What `keyboard_trial.trial` returned, with `adaptation`, which may be None.
     """
     strip = found["strip"]
     yield (
@@ -57,6 +57,9 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _compose(found["compose"])
     yield ""
     yield from _taps(found["taps"])
+    if found["adaptation"] is not None:
+        yield ""
+        yield _adaptation(found["adaptation"])
 
 
 def _people(people: Mapping[str, Any]) -> str:
@@ -110,4 +113,16 @@ def _taps(taps: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{share(taps['unknown'])} are not in the word list and always misread; of the others "
         f"{share(taps['spatial_known'])} and {share(taps['rescored_known'])}"
+    )
+
+
+def _adaptation(found: Mapping[str, Any]) -> str:
+    """What a phone's own training does for its user."""
+    if not found["people"]:
+        return "adaptation: no test user has enough earlier and later text"
+    return (
+        f"adapted to {count(found['people'])} test users, each on earlier text, step size "
+        f"{found['learning_rate']:g} (chosen on validation users): top-3 recall of their later "
+        f"text {share(found['recall_at_3_before'])} before, {share(found['recall_at_3_after'])} "
+        f"after; {share(found['helped'])} helped, {share(found['hurt'])} hurt"
     )
