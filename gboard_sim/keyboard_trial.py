@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gboard_sim import seeds, world
+from gboard_sim.experiment import Experiment
 from gboard_sim.keyboard import decoder, offers
 from gboard_sim.keyboard.decoder import Decoder
 from gboard_sim.keyboard.keyboard import Keyboard, read_manifest
@@ -93,14 +94,10 @@ def trial(
     tell(f"typing {len(test.words):,} messages of test users")
     typed = type_out(keyboard, test.words, test.owner, has)
     tell("typing what phones' own users typed later")
-    population = world.build(experiment.with_phones(len(divided.fleet))).population
     held_out = later(corpus, experiment.text.held_out_share)
     own = corpus.messages_of(divided.fleet)[1]
     seen = Sample.of(corpus, own[held_out[own]], messages)
-    phone_of = np.full(len(corpus.users), -1)
-    phone_of[divided.fleet] = np.arange(len(divided.fleet))
-    class_of = population.phone_class[phone_of[seen.owner]]
-    later_typed = type_out(keyboard, seen.words, seen.owner, has)
+    seen_typed = type_out(keyboard, seen.words, seen.owner, has)
     tell("looking for continuations at every word boundary")
     chosen_on = offers.offers(keyboard.following, validation.words)
     read_on = offers.offers(keyboard.following, test.words)
@@ -115,16 +112,25 @@ def trial(
         "text": experiment.text.source,
         "strip": asdict(figures(typed)),
         "people": by_owner(typed, LEAST_WORDS),
-        "phone_classes": {
-            phone_class.name: asdict(figures(later_typed.of(class_of == number)))
-            for number, phone_class in enumerate(population.mix.classes)
-        },
+        "phone_classes": _by_class(experiment, divided, seen_typed),
         "compose": _compose(typed, chosen_on, read_on)
         | {"law_coverage": _law_coverage(divided, test, has)},
         "taps": asdict(decoder.word_error(tapped, decoder.chosen(tuned))),
     }
     told: dict[str, Any] = plain(found)
     return told
+
+
+def _by_class(experiment: Experiment, divided: DividedCorpus, typed: Typed) -> dict[str, Any]:
+    """The strip's figures by the class of the phone that each message was typed on."""
+    population = world.build(experiment.with_phones(len(divided.fleet))).population
+    phone_of = np.full(len(divided.corpus.users), -1)
+    phone_of[divided.fleet] = np.arange(len(divided.fleet))
+    class_of = population.phone_class[phone_of[typed.owner]]
+    return {
+        phone_class.name: asdict(figures(typed.of(class_of == number)))
+        for number, phone_class in enumerate(population.mix.classes)
+    }
 
 
 def _compose(typed: Typed, validation: Offers, test: Offers) -> dict[str, Any]:
