@@ -17,7 +17,7 @@ import typer
 
 from gboard_sim.cli_bench import bench_app
 from gboard_sim.cli_epsilon import epsilon
-from gboard_sim.cli_keyboard import export, type_in_terminal
+from gboard_sim.cli_keyboard import export, keyboard, type_in_terminal
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -46,6 +46,7 @@ app.add_typer(bench_app, name="bench")
 app.command()(sweep)
 app.command()(epsilon)
 app.command()(export)
+app.command()(keyboard)
 app.command(name="type")(type_in_terminal)
 
 

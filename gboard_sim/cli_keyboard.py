@@ -1,4 +1,4 @@
-"""The commands about exported models: `export` writes one, `type` tries one in the terminal."""
+"""The commands about exported models: `export` writes, `keyboard` measures, `type` tries one."""
 
 import sys
 from functools import partial
@@ -52,6 +52,35 @@ def export(
         print(f"\n{found.folder}")
         if page is not None:
             print(f"{page}; to open it: python -m http.server --directory {web}")
+
+
+def keyboard(
+    run: Annotated[Path, typer.Argument(help="A finished run's directory.")],
+    artefact: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="An export of the run; default the run's artefacts."),
+    ] = None,
+    messages: Annotated[
+        int, typer.Option(min=1, help="Most messages typed of each set of users.")
+    ] = 2000,
+    people: Annotated[
+        int, typer.Option(min=0, help="Test users whose phones adapt the run's model to them.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures, alone.")] = False,
+) -> None:
+    """What a run's model does for people who type: keystrokes saved, Smart Compose, by people."""
+    from gboard_sim.adaptation_trial import adaptation
+    from gboard_sim.keyboard_trial import trial
+    from gboard_sim.report.typing_table import lines_of
+
+    with screen(quiet=True):
+        tell = partial(print, file=sys.stderr, flush=True)
+        found = trial(run, artefact=artefact, messages=messages, tell=tell)
+        found["adaptation"] = adaptation(run, people, tell) if people else None
+        if as_json:
+            print_json(found)
+        else:
+            print(*lines_of(found), sep="\n")
 
 
 def type_in_terminal(

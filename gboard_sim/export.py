@@ -19,8 +19,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from gboard_sim import artefacts, experiment_file, provenance, world
-from gboard_sim.errors import ArtefactError, CorpusError, RunDirectoryError
+from gboard_sim import artefacts, world
+from gboard_sim.errors import ArtefactError, RunDirectoryError
 from gboard_sim.keyboard.keyboard import FORMAT, Keyboard
 from gboard_sim.learning.evaluation.evaluation import ROWS, EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
@@ -33,6 +33,7 @@ from gboard_sim.learning.trainers.trainer import Carry, empty_carry
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.learning_half import open_workshop
 from gboard_sim.records import Vector
+from gboard_sim.run_text import experiment_with_text
 from gboard_sim.runlog import RunDirectory, writing
 
 TOLERANCE = 1e-4
@@ -83,8 +84,8 @@ def export(
     _may_write(folder)
     with tempfile.TemporaryDirectory(prefix="gboard-sim-") as scratch:
         tell("reading the text of the run")
-        workshop, text, test = _opened(directory, Path(scratch))
-        parameters = _parameters(directory, workshop)
+        workshop, text, test = opened(directory, Path(scratch))
+        parameters = parameters_of(directory, workshop)
         kept = weights_kept(workshop.spec, workshop.tokens, parameters, precision)
         tell(f"judging the weights in {precision}")
         recall, recall_kept = (_recall(workshop, text, test, p) for p in (parameters, kept))
@@ -145,26 +146,15 @@ def _replace(aside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedText, EvaluationSet]:
+def opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedText, EvaluationSet]:
     """The run's tools, its text, and the messages that its headline was read on.
 
     Raises:
         RunDirectoryError: The run has no model.
         CorpusError: Its text has changed.
     """
-    began = directory.read_json("provenance.json")
-    experiment = experiment_file.load(directory / "experiment.toml")
-    if began.get("kind") != "run" or experiment.run.arm == "local-only":
-        raise RunDirectoryError(
-            f"{directory.path}: no model to export: the run was of the fleet alone, or every phone "
-            "trained a model of its own; hint: export a run of the arm federated or central"
-        )
+    experiment = experiment_with_text(directory)
     settings = experiment.text
-    if provenance.facts(settings.source)["text_sha256"] != began.get("text_sha256"):
-        raise CorpusError(
-            f"text.source = {settings.source!r} is not the file that {directory.path} was trained "
-            "on, or is not there; hint: restore it, because an export is judged on its test text"
-        )
     divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
     made = world.build(experiment.with_phones(len(divided.fleet)))
     text = prepare(
@@ -180,7 +170,7 @@ def _opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedT
     return workshop, text, text.evaluation_set("test", experiment.evaluation.test_messages)
 
 
-def _parameters(directory: RunDirectory, workshop: Workshop) -> Vector:
+def parameters_of(directory: RunDirectory, workshop: Workshop) -> Vector:
     """The parameters of the run's last version.
 
     Raises:

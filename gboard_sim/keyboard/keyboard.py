@@ -4,6 +4,7 @@
 keyboard = Keyboard.load("the folder that gboard-sim export wrote")
 keyboard.suggest("see you ")     # the next word, because the text ends in a space
 keyboard.suggest("see you to")   # the word being typed: words that begin with "to"
+keyboard.compose("see you ", 0.5)  # two words or more, where all have a chance of a half
 ```
 
 Only onnxruntime, numpy and sentencepiece are needed. The folder's `predict.onnx` reads one token
@@ -37,6 +38,7 @@ import onnxruntime
 import sentencepiece
 
 from gboard_sim.errors import ArtefactError
+from gboard_sim.keyboard.compose import MOST, continuations
 from gboard_sim.keyboard.words import strip, tokens
 
 FORMAT = "gboard-sim keyboard 1"
@@ -154,6 +156,22 @@ class Keyboard:
         before, typed = self._split(text)
         return [word for word, _ in self.ranked(before, typed, k)]
 
+    def compose(self, text: str, confidence: float, most: int = MOST) -> list[str]:
+        """Two words or more to offer at once; none where the model is not sure enough.
+
+        Args:
+            text: What has been typed so far; nothing is offered within a word.
+            confidence: Least probability that all of the words are the next ones, above 0.
+            most: Most words.
+        """
+        before, typed = self._split(text)
+        found = [] if typed else continuations(self.following, before, confidence, most)
+        return list(found[-1].words) if found else []
+
+    def following(self, before: Sequence[str], k: int) -> list[tuple[str, float]]:
+        """The most probable next words; see `ranked`."""
+        return self.ranked(before, "", k)
+
     def accepted(self, text: str, word: str) -> str:
         """The text after a word that was shown has been taken: with it, and a space behind it.
 
@@ -180,6 +198,32 @@ class Keyboard:
         if k < 1 or not len(self._beginning_with(typed)):
             return []
         return (self._rank_whole if self._whole else self._rank_spelt)(reading, typed, k)
+
+    def has(self, word: str) -> bool:
+        """Whether a word may be shown."""
+        at = bisect_left(self._sorted, word)
+        return at < len(self._sorted) and self._sorted[at] == word
+
+    def log_probabilities(self, before: Sequence[str], words: Sequence[str]) -> list[float]:
+        """Natural log-probabilities of some words as the next one; each must be one it `has`.
+
+        Args:
+            before: The line's words so far.
+            words: The words.
+        """
+        reading = self._after([token for word in before for token in self._encode(word)])
+        places = [int(self._places[bisect_left(self._sorted, word)]) for word in words]
+        if self._whole:
+            return [float(reading.log_probabilities[place + SPECIAL]) for place in places]
+        return [self._spelt(reading, self._spellings[place]) for place in places]
+
+    def _spelt(self, reading: Reading, spelling: Spelling) -> float:
+        """Log-probability of a word by its pieces; see `_rank_spelt`."""
+        score, here = -self._boundary(reading), reading
+        for piece in spelling:
+            score += float(here.log_probabilities[piece])
+            here = self._read(piece, here.out, here.state)
+        return score + self._boundary(here)
 
     def _split(self, text: str) -> tuple[list[str], str]:
         """The words of the last line, and the letters of the one that is still being typed."""

@@ -33,14 +33,15 @@ def taken_after(word: str, shown: Callable[[str], Sequence[str]]) -> int:
     return NEVER
 
 
-def keys(letters: Counts, taken: Counts) -> Counts:
+def keys(letters: Counts, taken: Counts) -> npt.NDArray[np.int64]:
     """Keystrokes of each word.
 
     Args:
         letters: Its letters. Shape [words].
         taken: Letters typed before it was taken, or `NEVER`. Shape [words].
     """
-    return np.where(taken == NEVER, letters, taken) + 1
+    typed: npt.NDArray[np.int64] = np.where(taken == NEVER, letters, taken).astype(np.int64) + 1
+    return typed
 
 
 def savings(letters: Counts, taken: Counts) -> float:

@@ -1,6 +1,6 @@
 """The loader as one file that runs without gboard_sim: what `export` puts beside an artefact.
 
-The two modules of ours that `keyboard.py` imports stand in the place of their imports.
+The modules of ours that `keyboard.py` imports stand in the place of their imports.
 """
 
 from importlib.resources import files
@@ -16,6 +16,7 @@ def standalone() -> str:
     """The source of the loader."""
     inlined = {
         "from gboard_sim.errors import ArtefactError\n": ERROR,
+        "from gboard_sim.keyboard.compose import MOST, continuations\n": _source("compose.py"),
         "from gboard_sim.keyboard.words import strip, tokens\n": _source("words.py"),
     }
     source = _source("keyboard.py")

@@ -286,15 +286,18 @@ sys.meta_path.insert(0, Only())
 sys.path.insert(0, sys.argv[1])
 import keyboard
 
-print(keyboard.Keyboard.load(sys.argv[1]).suggest(sys.argv[2]))
+loaded = keyboard.Keyboard.load(sys.argv[1])
+print(loaded.suggest(sys.argv[2]), loaded.compose(sys.argv[2], 0.001))
 """  # what is installed here beside the three libraries cannot be imported
 
 
 def test_the_loader_beside_the_artefact_needs_three_libraries_alone(install):
     installed = install()
     text = " ".join(context(installed, 3)) + " "
-    wanted = Keyboard.load(installed.folder).suggest(text)
-    assert run("-I", "-c", ALONE, installed.folder, text) == f"{wanted}\n"
+    keyboard = Keyboard.load(installed.folder)
+    wanted, offered = keyboard.suggest(text), keyboard.compose(text, 0.001)
+    assert offered
+    assert run("-I", "-c", ALONE, installed.folder, text) == f"{wanted} {offered}\n"
     assert run(installed.folder / "keyboard.py", text, "-k", "2").split() == wanted[:2]
 
 

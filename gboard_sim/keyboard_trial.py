@@ -1,0 +1,174 @@
+"""The join behind `gboard-sim keyboard`: what a run's model does for people who type.
+
+The run's text is read again. Every choice is made on messages of validation users and every figure
+is read on messages of test users, except for phone classes: test users have no phone, so those are
+read on what the fleet's own users typed after all that their phones trained on.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gboard_sim import seeds, world
+from gboard_sim.experiment import Experiment
+from gboard_sim.keyboard import decoder, offers
+from gboard_sim.keyboard.decoder import Decoder
+from gboard_sim.keyboard.keyboard import Keyboard, read_manifest
+from gboard_sim.keyboard.keystrokes import keys, share_saved
+from gboard_sim.keyboard.offers import Offers, Point
+from gboard_sim.keyboard.typed import Typed, by_owner, figures, type_out
+from gboard_sim.learning.law.sure_pairs import best_coverage, pair_probabilities
+from gboard_sim.learning.text.corpus import Corpus
+from gboard_sim.learning.text.divided_corpus import DividedCorpus, read_divided
+from gboard_sim.learning.text.user_sets import later
+from gboard_sim.records import Ints
+from gboard_sim.run_text import experiment_with_text
+from gboard_sim.runlog import RunDirectory
+from gboard_sim.summary import plain
+
+MESSAGES = 2000
+"""Messages typed of each set (assumed): one or two minutes in all."""
+
+LEAST_WORDS = 50
+"""Words of a person whose own figures count (assumed): fewer say little of that person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Messages of one set of users.
+
+    Attributes:
+        number: The corpus's numbers. Shape [messages].
+        words: The words of each.
+        owner: Who typed it, as a number of the corpus's users. Shape [messages].
+    """
+
+    number: Ints
+    words: list[list[str]]
+    owner: Ints
+
+    @classmethod
+    def of(cls, corpus: Corpus, messages: Ints, most: int) -> "Sample":
+        """At most `most` of some messages, chosen evenly by hash."""
+        order = np.argsort(seeds.bits(0, "keyboard trial", messages), kind="stable")
+        number = np.sort(messages[order[:most]])
+        ids, offsets = corpus.gather(number)
+        spelt = [corpus.lexicon[word] for word in ids]
+        words = [spelt[a:b] for a, b in pairwise(offsets)]
+        return cls(number, words, corpus.user[number].astype(np.int64))
+
+
+def trial(
+    run: Path,
+    *,
+    artefact: Path | None = None,
+    messages: int = MESSAGES,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Type test messages on a run's keyboard.
+
+    Args:
+        run: The directory of a finished run.
+        artefact: The keyboard, such as an export in fewer bits; by default the run's own.
+        messages: Most messages typed of each set.
+        tell: Told what is being done.
+
+    Raises:
+        GboardSimError: The run, its text or the artefact cannot be used.
+    """
+    directory = RunDirectory.open(run)
+    folder = directory / "artefacts" if artefact is None else artefact
+    keyboard = Keyboard.load(folder)
+    manifest = read_manifest(folder)
+    experiment = experiment_with_text(directory)
+    tell("reading the text of the run")
+    divided = read_divided(experiment.text, experiment.fleet.phones, experiment.run.seed)
+    corpus, sets = divided.corpus, divided.sets
+    has = set((folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    test = Sample.of(corpus, corpus.messages_of(sets.test)[1], messages)
+    validation = Sample.of(corpus, corpus.messages_of(sets.validation)[1], messages)
+    tell(f"typing {len(test.words):,} messages of test users")
+    typed = type_out(keyboard, test.words, test.owner, has)
+    tell("typing what phones' own users typed later")
+    held_out = later(corpus, experiment.text.held_out_share)
+    own = corpus.messages_of(divided.fleet)[1]
+    seen = Sample.of(corpus, own[held_out[own]], messages)
+    seen_typed = type_out(keyboard, seen.words, seen.owner, has)
+    tell("looking for continuations at every word boundary")
+    chosen_on = offers.offers(keyboard.following, validation.words)
+    read_on = offers.offers(keyboard.following, test.words)
+    tell("tapping, with a finger that misses, and reading the taps")
+    spatial = Decoder(sorted(has))
+    seed = experiment.run.seed
+    tuned = decoder.tap(keyboard, spatial, validation.words, validation.number, seed)
+    tapped = decoder.tap(keyboard, spatial, test.words, test.number, seed)
+    found = {
+        "artefact": str(folder),
+        "weights": manifest.get("weights"),
+        "text": experiment.text.source,
+        "strip": asdict(figures(typed)),
+        "people": by_owner(typed, LEAST_WORDS),
+        "phone_classes": _by_class(experiment, divided, seen_typed),
+        "compose": _compose(typed, chosen_on, read_on)
+        | {"law_coverage": _law_coverage(divided, test, has)},
+        "taps": asdict(decoder.word_error(tapped, decoder.chosen(tuned))),
+    }
+    told: dict[str, Any] = plain(found)
+    return told
+
+
+def _by_class(experiment: Experiment, divided: DividedCorpus, typed: Typed) -> dict[str, Any]:
+    """The strip's figures by the class of the phone that each message was typed on."""
+    population = world.build(experiment.with_phones(len(divided.fleet))).population
+    phone_of = np.full(len(divided.corpus.users), -1)
+    phone_of[divided.fleet] = np.arange(len(divided.fleet))
+    class_of = population.phone_class[phone_of[typed.owner]]
+    return {
+        phone_class.name: asdict(figures(typed.of(class_of == number)))
+        for number, phone_class in enumerate(population.mix.classes)
+    }
+
+
+def _compose(typed: Typed, validation: Offers, test: Offers) -> dict[str, Any]:
+    """Smart Compose: chosen on validation messages, read on test messages."""
+    confidence = offers.chosen(validation)
+    strip = keys(typed.letters, typed.taken)
+    found: dict[str, Any] = {
+        "wanted_precision": offers.WANTED,
+        "confidence": confidence,
+        "validation": None,
+        "test": None,
+        "savings_strip": share_saved(int((typed.letters + 1).sum()), int(strip.sum())),
+        "savings_with_compose": None,
+        "curve_validation": [_row(each) for each in offers.curve(validation)],
+        "curve_test": [_row(each) for each in offers.curve(test)],
+    }
+    if confidence is not None:
+        with_offers = offers.keys_with(test, confidence, typed.offsets, strip)
+        found |= {
+            "validation": _row(offers.point(validation, confidence)),
+            "test": _row(offers.point(test, confidence)),
+            "savings_with_compose": share_saved(int((typed.letters + 1).sum()), with_offers),
+        }
+    return found
+
+
+def _row(point: Point) -> dict[str, Any]:
+    """A point of the curve with its shares."""
+    shares = ("precision", "precision_low", "coverage")
+    row: dict[str, Any] = plain(asdict(point) | {name: getattr(point, name) for name in shares})
+    return row
+
+
+def _law_coverage(divided: DividedCorpus, test: Sample, has: set[str]) -> float | None:
+    """The most coverage that precision allows whoever knows the law; None for real text."""
+    if divided.law is None:
+        return None
+    corpus = divided.corpus
+    ids, offsets = corpus.gather(test.number)
+    known = np.array([word in has for word in corpus.lexicon], np.bool_)
+    return best_coverage(pair_probabilities(divided.law, ids, offsets, known), offers.WANTED)

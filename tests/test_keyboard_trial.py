@@ -1,0 +1,103 @@
+"""What a finished run's model does for people who type, and what cannot be tried."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from typer.testing import CliRunner
+
+from gboard_sim.cli import app
+from gboard_sim.experiment_file import load
+from gboard_sim.keyboard import Keyboard
+from gboard_sim.keyboard_trial import trial
+from gboard_sim.learning.text.divided_corpus import read_divided
+
+
+@pytest.fixture(scope="module")
+def found(smoke):
+    return trial(smoke.directory.path, messages=60)
+
+
+@pytest.fixture(scope="module")
+def whole(smoke):
+    """Every message of every test user."""
+    return trial(smoke.directory.path, messages=10**6)
+
+
+def test_figures_are_those_of_test_users_words(smoke, found, whole):
+    strip = found["strip"]
+    assert strip["messages"] == 60
+    assert strip["impressions"] == strip["words"] + 60
+    assert 0 < strip["impression_recall_at_3"] < strip["recall_at_3"] < 1
+    assert 0 < strip["click_through"] < strip["impression_recall_at_3"]
+    limits = [strip[f"savings{limit}"] for limit in ("_expected", "", "_vocabulary", "_perfect")]
+    assert limits == sorted(limits)
+    assert len(set(limits)) == 4
+    evaluated = smoke.summary["recall_at_3"]
+    assert whole["strip"]["recall_at_3"] == pytest.approx(evaluated, abs=1e-9)
+
+
+def test_recall_is_what_the_keyboard_suggests_to_every_test_user(smoke, whole):
+    directory = smoke.directory
+    experiment = load(directory / "experiment.toml")
+    divided = read_divided(experiment.text, experiment.fleet.phones, experiment.run.seed)
+    corpus = divided.corpus
+    ids, offsets = corpus.gather(corpus.messages_of(divided.sets.test)[1])
+    keyboard = Keyboard.load(directory / "artefacts")
+    hits = 0
+    for first, end in pairwise(offsets):
+        words = [corpus.lexicon[word] for word in ids[first:end]]
+        for place, word in enumerate(words):
+            hits += word in keyboard.suggest("".join(f"{w} " for w in words[:place]))
+    assert whole["strip"]["recall_at_3"] == pytest.approx(hits / len(ids))
+
+
+def test_every_phone_class_and_some_people_have_figures_of_their_own(found):
+    classes = found["phone_classes"]
+    assert set(classes) == {"low", "mid", "high"}
+    assert sum(each["messages"] for each in classes.values()) == 60
+    assert found["people"]["savings"]["p10"] <= found["people"]["savings"]["p90"]
+
+
+def test_compose_is_chosen_on_validation_and_has_the_laws_best_beside_it(found):
+    compose = found["compose"]
+    strip = found["strip"]
+    assert compose["savings_strip"] == strip["savings"]
+    assert 0 <= compose["law_coverage"] <= 1
+    for curve in (compose["curve_validation"], compose["curve_test"]):
+        assert [row["offered"] for row in curve] == sorted(
+            (row["offered"] for row in curve), reverse=True
+        )
+    assert {row["boundaries"] for row in compose["curve_test"]} == {strip["impressions"]}
+    assert (compose["confidence"] is None) == (compose["test"] is None)
+
+
+def test_taps_are_read_with_a_weight_from_validation(found):
+    taps = found["taps"]
+    assert taps["words"] + taps["left_out"] == found["strip"]["words"]
+    assert 0 < taps["unknown"] <= taps["spatial"] <= 1
+    assert taps["spatial_known"] < taps["spatial"]
+
+
+def test_the_command_prints_a_table_or_json_alone(smoke_path):
+    told = CliRunner().invoke(
+        app, ["keyboard", str(smoke_path), "--messages", "20", "--people", "2"]
+    )
+    assert told.exit_code == 0
+    assert "limit of the vocabulary" in told.stdout
+    assert "Smart Compose" in told.stdout
+    assert "adapted to" in told.stdout
+    brief = ["keyboard", str(smoke_path), "--messages", "20", "--people", "0", "--json"]
+    found = json.loads(CliRunner().invoke(app, brief).stdout)
+    assert found["strip"]["messages"] == 20
+    assert found["adaptation"] is None
+
+
+def test_what_cannot_be_tried_is_said(smoke_path, tmp_path):
+    for arguments, said in (
+        ([tmp_path], "not a run directory"),
+        ([smoke_path, "--artefact", tmp_path], "no folder of artefacts"),
+    ):
+        told = CliRunner().invoke(app, ["keyboard", *map(str, arguments)])
+        assert told.exit_code != 0
+        assert said in str(told.exception)
