@@ -210,6 +210,10 @@ def test_secret_coins_amplify_and_a_version_of_nobody_is_noise(tmp_path):
         ("blt", [COINS], {}, "amplifies independent noise alone"),
         ("central_gaussian", [COINS, "network.server_up_mbit_per_s=9.0"], {}, "delay others"),
         ("central_gaussian", [], {"accountant": "rdp"}, "accountant(='rdp') does nothing"),
+        (
+            "central_gaussian", [COINS, "run.budget.uplink_mb_per_phone=0.02"], {},
+            "follows from whom the coins drew",
+        ),
         ("blt", [], {"adaptive_clip": {"bit_noise": 3.0}}, "needs adaptive_clip.versions"),
         (
             "tree", [], {"adaptive_clip": {"bit_noise": 3.0, "versions": 3}},
@@ -222,3 +226,35 @@ def test_what_the_protocol_cannot_honour_is_refused(tmp_path, mechanism, more, k
     with pytest.raises(GboardSimError) as refused:
         gboard_sim.run(load(mechanism, *more, **keys), out=tmp_path / "run")
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("server.weights=examples", "set server.weights to uniform"),
+        ("schedule.name=lazy", "its silence would leave it without noise"),
+        ("schedule.name=adacomm", "follows the phones' training loss"),
+        ("training.word_rows=typed", "tells which words it typed"),
+        ("schedule.name=nightly", "must be one of"),
+    ],
+)
+def test_a_plan_has_no_epsilon_where_a_run_is_refused(tmp_path, more, words):
+    asked = load("central_gaussian", more)
+    for refused in (
+        lambda: accounting.of_plan(asked, None),
+        lambda: gboard_sim.run(asked, out=tmp_path),
+    ):
+        with pytest.raises(GboardSimError, match=words):
+            refused()
+
+
+def test_delta_is_held_against_the_fleet_that_epsilon_is_extrapolated_to():
+    made = accounting.of_plan(load("central_gaussian", delta=1e-6, noise_cohort=5_000_000), None)
+    assert "not below 1/" in " ".join(made["warnings"])
+    assert made["epsilon_policy"] is None
+
+
+@pytest.mark.parametrize(("more", "keys"), [([COINS], {}), ([], {"noise_cohort": 5000})])
+def test_a_plan_for_a_corpus_has_no_epsilon_that_goes_by_its_users(more, keys):
+    with pytest.raises(GboardSimError, match="goes by the number of phones"):
+        accounting.of_plan(load("central_gaussian", *more, "fleet.phones=all", **keys), None)
