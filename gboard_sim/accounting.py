@@ -9,6 +9,7 @@ from gboard_sim.claims import at_server, claim_of, seen_by
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.model_spec import parameters_of
+from gboard_sim.privacy.bounds import NEVER_AGAIN, Bounds
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.ledger import Ledger, read_event
 from gboard_sim.runlog import RunDirectory
@@ -35,7 +36,7 @@ def of_run(path: Path) -> dict[str, Any]:
         "epsilon_policy": ledger.epsilon_policy(),
         "epsilon_realised": ledger.epsilon_realised(),
         **_facts(claim),
-        "seen": asdict(ledger.seen),
+        "seen": asdict(ledger.seen) | {"separation": _apart(ledger.seen)},
         "broken": ledger.broken(),
         "warnings": _warnings(experiment, claim),
     }
@@ -83,6 +84,11 @@ def _claim(experiment: Experiment, parameters: int | None = None) -> Claim:
             "gboard-sim list names the mechanisms"
         )
     return claim
+
+
+def _apart(seen: Bounds) -> int | None:
+    """Fewest versions between two that used uploads of one phone; None where there are none."""
+    return None if seen.separation == NEVER_AGAIN else seen.separation
 
 
 def _facts(claim: Claim) -> dict[str, Any]:

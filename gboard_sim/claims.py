@@ -153,6 +153,10 @@ def _noise(experiment: Experiment) -> SumNoise:
         inner = Tree()
     elif privacy.mechanism == "banded":
         bands = privacy.bands or bounds.separation
+        if bands > bounds.separation:
+            raise ValueError(
+                f"bands(={bands}) must be at most the enforced separation, {bounds.separation}"
+            )
         inner = Banded(min(bands, length), length, privacy.column_norm_squared)
     else:
         inner = best_blt(replace(bounds, versions=length), privacy.buffers)

@@ -60,7 +60,7 @@ class TraceForm(StrEnum):
 BAD_INPUT = 2
 
 Source = Annotated[
-    str, typer.Argument(metavar="[EXPERIMENT]", help="A TOML file, or default, smoke, irc.")
+    str, typer.Argument(metavar="[EXPERIMENT]", help="A TOML file, or a name: gboard-sim list.")
 ]
 Variant = Annotated[str | None, typer.Option(help="A named variant of the experiment.")]
 Sets = Annotated[
@@ -116,6 +116,7 @@ def run(
 ) -> None:
     """Train a next-word model across a fleet: a table, a report page and the ONNX files."""
     from gboard_sim import simulate
+    from gboard_sim.runlog import RunDirectory
 
     with screen(quiet or as_json, resumes=True) as watch:
         if resume is not None:
@@ -132,7 +133,7 @@ def run(
             overrides = [*(sets or []), *_machinery(workers, engine, ray_address)]
             overrides += [f"run.arm={arm}"] if arm is not None else []
             if fleet_of is not None and source == "default":
-                source = str(fleet_of / "experiment.toml")
+                source = str(RunDirectory.open(fleet_of) / "experiment.toml")
             experiment = _experiment(source, variant, overrides, corpus, seed)
             if fleet_of is None:
                 finished = simulate.run(experiment, out=out, watch=watch)

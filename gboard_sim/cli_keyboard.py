@@ -45,10 +45,10 @@ def export(
             apart = manifest["apart_from_torch"].get(name)
             note = "" if apart is None else f"   {apart:.1e} from torch"
             print(f"{name:<24} {facts['bytes']:>12,} bytes{note}")
-        print(
-            f"{'top-3 recall':<24} {manifest['recall_at_3']:.4f} ({manifest['weights']}), "
-            f"{manifest['recall_at_3_float32']:.4f} (float32), {manifest['recall_words']:,} words"
-        )
+        recalls = [f"{manifest['recall_at_3']:.4f} ({manifest['weights']})"]
+        if manifest["weights"] != "float32":
+            recalls.append(f"{manifest['recall_at_3_float32']:.4f} (float32)")
+        print(f"{'top-3 recall':<24} {', '.join(recalls)}, {manifest['recall_words']:,} words")
         print(f"\n{found.folder}")
         if page is not None:
             print(f"{page}; to open it: python -m http.server --directory {web}")

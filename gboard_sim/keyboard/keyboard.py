@@ -132,6 +132,8 @@ class Keyboard:
                 content["predict.onnx"], options, providers=["CPUExecutionProvider"]
             )
             shapes = {node.name: node.shape for node in predict.get_outputs()}
+            if "log_probabilities" not in shapes:
+                raise ValueError("predict.onnx gives no log_probabilities")
             sizes = shapes["log_probabilities"][1], pieces.get_piece_size(), manifest["tokens"]
             words = content["words.txt"].decode().split("\n")[:-1]
             if len(set(sizes)) == 1:
@@ -334,7 +336,7 @@ def read_manifest(folder: Path) -> Mapping[str, Any]:
         raise ArtefactError(
             f"{folder}: no folder of artefacts: it has no manifest.json; {_HINT}"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: cannot be read: {error}; {_HINT}") from None
     said = found.get("format") if isinstance(found, dict) else None
     if said != FORMAT:

@@ -35,7 +35,7 @@ UPDATE = Leaving(
     "that is noised",
 )
 BIT = Leaving(
-    "one bit: whether the update's norm was at most the clip",
+    "one bit, which is not priced: whether the update's norm was at most the clip",
     "summed and noised at the server, which is trusted with it; the update's noise pays for it",
 )
 
