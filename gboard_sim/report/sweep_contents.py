@@ -54,7 +54,6 @@ COSTS = (
         bounds=("energy_j_per_phone_mean_low", "energy_j_per_phone_mean_high"),
     ),
     Cost("epsilon", "epsilon_policy", grows=False),
-    Cost("epsilon, extrapolated", "epsilon_extrapolated", grows=False),
 )
 
 
