@@ -8,6 +8,7 @@ import gboard_sim
 from gboard_sim import accounting, simulate
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.snapshots import Snapshots
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -27,14 +28,6 @@ def load(mechanism="central_gaussian", *more, **privacy):
 
 def inline(table):
     return "{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in table.items()) + " }"
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*"), path / "ledger.json"]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 def ledger(path):

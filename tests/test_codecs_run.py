@@ -1,13 +1,12 @@
 """Codecs in whole runs: the bytes that phones send, over workers, lookahead and a claim."""
 
-import json
-
 import numpy as np
 import pytest
 
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -21,14 +20,6 @@ def run(out, *more, variant=None):
     return gboard_sim.run(
         gboard_sim.load("smoke", variant=variant, overrides=[*overrides, *more]), out=out
     )
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 @pytest.mark.parametrize(

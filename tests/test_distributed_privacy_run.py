@@ -8,6 +8,7 @@ import pytest
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -21,14 +22,6 @@ BESIDE = 2 * 32 + 2 * 10 * 32 + 11 * 32  # two keys, shares for ten other phones
 def load(mechanism, *more):
     named = [f"privacy.mechanism={mechanism}", "codec.name=modular"]
     return gboard_sim.load("smoke", variant="local-dp", overrides=[*SMALL, *named, *more])
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*"), path / "ledger.json"]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 class KilledError(Exception):

@@ -1,7 +1,5 @@
 """The downlink through a codec, in whole runs: bytes by brute force, and bits."""
 
-import json
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -9,6 +7,7 @@ from safetensors.numpy import load_file
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=8", "run.days=8", "fleet.phones=30", "text.messages_per_user=20",
@@ -24,14 +23,6 @@ VARIANTS = {
 
 def load(*more):
     return gboard_sim.load("smoke", overrides=[*SMALL, *more])
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 @pytest.fixture(scope="module", params=sorted(VARIANTS))

@@ -1,7 +1,5 @@
 """Error feedback in whole runs: the same bits however it is carried out, and what it refuses."""
 
-import json
-
 import pytest
 
 import gboard_sim
@@ -9,6 +7,7 @@ from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.report import headline
 from gboard_sim.report.contents import Contents
+from tests.run_bits import bits
 
 FEEDBACK = "codec.error_feedback=true"
 SMALL = [
@@ -25,14 +24,6 @@ def run(out, *more, variant=None):
     return gboard_sim.run(
         gboard_sim.load("smoke", variant=variant, overrides=[*SMALL, *more]), out=out
     )
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 @pytest.fixture(scope="module", params=sorted(VARIANTS))

@@ -9,6 +9,7 @@ from gboard_sim import accounting, simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.privacy.priv_unit_calibration import calibrated
 from gboard_sim.privacy.pure_claim import each_payload
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -20,14 +21,6 @@ LOCAL = ["local_laplace", "priv_unit"]
 def load(mechanism, *more):
     named = f"privacy.mechanism={mechanism}"
     return gboard_sim.load("smoke", variant="local-dp", overrides=[*SMALL, named, *more])
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*"), path / "ledger.json"]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 def events(path):

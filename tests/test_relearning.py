@@ -1,6 +1,5 @@
 """Re-learning a recorded fleet, against runs with a fleet of their own."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from gboard_sim import cli, experiment_file, simulate
 from gboard_sim.errors import ExperimentError, RunDirectoryError
+from tests.run_bits import bits
 
 SMALL = {
     "run.versions": 5,
@@ -32,14 +32,6 @@ OTHER = {
 
 def load(**changes):
     return experiment_file.load("smoke", overrides=SMALL | changes)
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    names = [*path.glob("*.parquet"), path / "fleet.json", *(path / "artefacts").rglob("*")]
-    return summary, {file.name: file.read_bytes() for file in names if file.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Every schedule in a whole run, and adaptive ones over workers, lookahead and a kill."""
 
-import json
 from itertools import pairwise
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.communication.schedules import SCHEDULES
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=4", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -45,14 +45,6 @@ STEPS = {  # of cycles from versions 0, 1, 2 and 3, where training.steps is 4 an
 def run(out, name, *more):
     overrides = [*SMALL, f"schedule.name={name}", *OPTIONS[name], *more]
     return gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=out)
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

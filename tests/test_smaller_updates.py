@@ -1,7 +1,5 @@
 """Parts of a model trained and sent, in whole runs: bytes, workers, resume, arms, a claim."""
 
-import json
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -11,6 +9,7 @@ from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.export import export
 from gboard_sim.learning.model.spec import WORD_ROWS
+from tests.run_bits import bits
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -31,14 +30,6 @@ def run(out, *more, variant=None):
     return gboard_sim.run(
         gboard_sim.load("smoke", variant=variant, overrides=[*overrides, *more]), out=out
     )
-
-
-def bits(path):
-    """All tables and artefacts, and the summary but for what depends on the machine."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["machine"]
-    files = [*path.glob("*.parquet"), *(path / "artefacts").rglob("*")]
-    return summary, {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
 class KilledError(Exception):

@@ -5,70 +5,26 @@ update clipped to norm C has sensitivity C; under replace-one (by any other text
 noise is the same; what is claimed of it differs (`gboard_sim.privacy.accountant`).
 """
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gboard_sim import seeds
 from gboard_sim.privacy.clipping import clip_l2
-from gboard_sim.records import PrivacyEvent, Vector
+from gboard_sim.privacy.mechanisms.noised_payload import NoisedPayload
+from gboard_sim.records import Floats, Vector
 
 
 @dataclass(frozen=True, slots=True)
-class LocalGaussian:
-    """An update clipped to an L2 norm, plus independent Gaussian noise on every coordinate.
-
-    The noise of a payload is a pure function of the privacy seed, the phone and the phone's own
-    count of payloads: never shared by two phones or two payloads, and the same in a run that was
-    resumed. It is drawn and added in float64 and rounded to float32 once, at the end, which is
-    work on a released value and costs no privacy. The guarantee is that of real arithmetic: the
-    sampler is not hardened against reading the noise off its low bits (Mironov, CCS 2012).
-
-    Attributes:
-        clip: The L2 norm C.
-        noise_multiplier: Standard deviation of the noise over C; 0 clips without noise.
-        seed: The privacy seed, which keys noise and nothing else.
-        name: Its name in experiment files.
-
-    Raises:
-        ValueError: `clip` is not above 0 or `noise_multiplier` is below 0, or one is not finite.
-    """
+class LocalGaussian(NoisedPayload):
+    """An update clipped to an L2 norm, plus Gaussian noise; see `NoisedPayload`."""
 
     name: ClassVar[str] = "local_gaussian"
 
-    clip: float
-    noise_multiplier: float
-    seed: int
+    def _clipped(self, update: Vector) -> Vector:
+        return clip_l2(update, self.clip)
 
-    def __post_init__(self) -> None:
-        if not (self.clip > 0.0 and math.isfinite(self.clip)):
-            raise ValueError(f"clip(={self.clip}) must be a finite number above 0")
-        if not (self.noise_multiplier >= 0.0 and math.isfinite(self.noise_multiplier)):
-            raise ValueError(
-                f"noise_multiplier(={self.noise_multiplier}) must be a finite number, at least 0"
-            )
-
-    def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
-        """The update as it leaves the phone.
-
-        Args:
-            update: Flat float32 update. Shape [P].
-            phone: The phone.
-            nth: The phone's own count of payloads before this one.
-
-        Raises:
-            ValueError: The update holds NaN or infinity.
-        """
-        clipped = clip_l2(update, self.clip)
-        if self.noise_multiplier == 0.0:
-            return clipped
-        noisy = seeds.stream(self.seed, "local-noise", phone, nth).standard_normal(len(update))
-        noisy *= self.noise_multiplier * self.clip
-        noisy += clipped
-        return noisy.astype(np.float32)
-
-    def event(self, version: int, releases: int) -> PrivacyEvent | None:
-        """The ledger's entry for a step that used `releases` payloads."""
-        return PrivacyEvent(self.name, version, releases, self.noise_multiplier, self.clip)
+    def _noise(self, size: int, random: np.random.Generator) -> Floats:
+        noise = random.standard_normal(size)
+        noise *= self.noise_multiplier * self.clip
+        return noise
