@@ -150,6 +150,7 @@ def fleet(
     phones: Phones = None,
     days: Days = None,
     out: Out = None,
+    resume: Resume = None,
     seed: Seed = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -158,6 +159,16 @@ def fleet(
     from gboard_sim import simulate
 
     with screen(quiet or as_json) as watch:
+        if resume is not None:
+            numbers = (phones, days, seed)
+            others = any((variant, sets, out)) or any(number is not None for number in numbers)
+            if source != "production" or others:
+                raise GboardSimError(
+                    f"--resume {resume}: the run directory has its own experiment; only --json and "
+                    "--quiet go with it"
+                )
+            _finish(simulate.resume_fleet(resume, watch=watch), as_json, quiet)
+            return
         more = [f"fleet.phones={phones}"] if phones is not None else []
         more += [f"run.days={days}"] if days is not None else []
         experiment = _experiment(source, variant, [*(sets or []), *more], None, seed)

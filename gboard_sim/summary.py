@@ -4,6 +4,7 @@
 |---|---|
 | `schema` | version of the run directory's layout |
 | `experiment`, `seed` | the experiment's name and seed |
+| `protocol` | `rounds`, `buffered` or `poisson` |
 | `text_source` | `synthetic`, or the corpus file's name |
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
@@ -131,6 +132,7 @@ def summarise(
         "experiment": made.experiment.name,
         "seed": made.experiment.run.seed,
         "arm": made.experiment.run.arm,
+        "protocol": made.experiment.protocol.kind,
         **_learning(made, learnt),
         **_on_phones(directory, learnt),
         **served.figures(directory),

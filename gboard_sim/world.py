@@ -39,6 +39,7 @@ from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism, Sized
+from gboard_sim.units import HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,7 @@ def _terms(experiment: Experiment) -> Terms:
         choice=ChoiceRules(protocol.selector, protocol.pool, protocol.preferred_s),
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
+        again_s=protocol.again_h * HOUR_S,
         session_timeout_s=protocol.session_timeout_s or math.inf,
         capacity=Capacity(**experiment.network.model_dump(exclude={"corruption"})),
         corruption=experiment.network.corruption,

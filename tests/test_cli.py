@@ -212,6 +212,9 @@ def test_a_directory_that_is_taken_or_foreign_is_refused(refused, printed, tmp_p
     assert "not a run directory" in refused("run", "--resume", tmp_path)
     assert "has ended" in refused("run", "--resume", out)
     assert "only --workers" in refused("run", "smoke", "--resume", out)
+    assert "has ended" in refused("fleet", "--resume", out)
+    assert "only --json" in refused("fleet", "smoke", "--resume", out)
+    assert "only --json" in refused("fleet", "--resume", out, "--days", "1")
     assert "not a run directory" in refused("report", tmp_path)
     old = tmp_path / "old"
     old.mkdir()

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,6 +277,40 @@ def test_what_another_library_or_command_began_is_not_resumed(tmp_path):
     path.write_text(json.dumps(facts))
     with pytest.raises(RunDirectoryError, match=r"onnxruntime = '0\.1'"):
         simulate.resume(tmp_path / "run")
+
+
+def test_a_run_of_the_fleet_alone_is_brought_to_the_same_end(smoke_path, tmp_path):
+    experiment = gboard_sim.load(
+        "smoke", overrides=["protocol.kind=buffered", "protocol.concurrency=4"]
+    )
+    simulate.run_fleet(experiment, out=tmp_path / "whole")
+    out = tmp_path / "stopped"
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(step):
+        if step.share > 0.5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        simulate.run_fleet(experiment, out=out, watch=stop)
+    assert not (out / "summary.json").exists()
+    simulate.resume_fleet(out)
+    assert facts(out) == facts(tmp_path / "whole")
+    assert files(out) == files(tmp_path / "whole")
+    with pytest.raises(RunDirectoryError, match="has ended"):
+        simulate.resume_fleet(out)
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        simulate.resume_fleet(tmp_path)
+
+
+def test_a_run_that_learns_is_not_resumed_as_a_fleet_alone(smoke, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(smoke.directory.path, out)
+    (out / "summary.json").unlink()
+    with pytest.raises(RunDirectoryError, match="gboard-sim run --resume"):
+        simulate.resume_fleet(out)
 
 
 @pytest.mark.parametrize("arm", ["central", "central:0.1", "local-only"])

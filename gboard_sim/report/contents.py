@@ -173,6 +173,11 @@ class Contents:
             )
         return contents
 
+    @property
+    def buffered(self) -> bool:
+        """Whether an asynchronous server made the versions, which has no rounds."""
+        return self.summary.get("protocol") == "buffered"
+
     def days_at(self, version: Floats) -> Floats:
         """Simulated days at which versions were made; NaN where it is not known. Shape [n]."""
         made = np.concatenate([[0.0], numbers(self.versions, "version")])
