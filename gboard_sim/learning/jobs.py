@@ -167,6 +167,7 @@ class TrainChunks:
         upload = self.uploads[place]
         share = self.sharing.share(update, upload.phone, upload.nth, self.makes_version)
         numbers = self.maskers[place].masked(share.astype(np.int64)).astype(np.float32)
+        _check_price(upload, workshop.codec.payload_bytes(len(numbers)))
         return workshop.codec.encode(numbers, upload.phone, upload.nth)
 
     def _sent(
@@ -190,12 +191,16 @@ class TrainChunks:
             received, size, residual = send(sender, update, taken, name)
             if carry.leaves:
                 held[name] = left[name] = residual
-        if size != upload.payload_bytes:
-            raise InvariantError(
-                f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
-                f"the codec made {size}"
-            )
+        _check_price(upload, size)
         return received
+
+
+def _check_price(upload: Upload, size: int) -> None:
+    if size != upload.payload_bytes:
+        raise InvariantError(
+            f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
+            f"the codec made {size}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
