@@ -36,7 +36,10 @@ _OF_SUMS = ("epsilon", "noise_multiplier", "denominator", "noise_cohort", "adapt
 TAKES: dict[str, tuple[str, ...]] = {
     **{name: ("delta", "seed", *keys) for name, keys in NEEDS.items()},
     **dict.fromkeys(AT_SERVER, ("delta", "seed", "clip", *_OF_SUMS)),
-    **dict.fromkeys(IN_SUMS, ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders")),
+    **dict.fromkeys(
+        IN_SUMS,
+        ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders", "secure_aggregation"),
+    ),
     **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
 }
 for _name, _keys in {
@@ -87,6 +90,10 @@ class Privacy(Table):
             (pure mechanisms).
         colluders: Phones of a round that may tell the server their shares of the noise
             (distributed mechanisms).
+        secure_aggregation: What hides single updates from the server (distributed mechanisms):
+            `priced`, a party that is trusted with them, at what its protocol costs; or `masked`,
+            that protocol carried out with every key, mask and share, for small selections: the
+            bits of the model are the same.
         denominator: What a server divides its sums by; None is `protocol.goal`.
         noise_cohort: Uploads in the cohorts of a larger fleet whose noise is simulated: the noise
             of a mean is that of as many. This fleet then has no epsilon.
@@ -110,6 +117,7 @@ class Privacy(Table):
     max_uploads: Count | None = None
     shuffled: bool = False
     colluders: Annotated[int, Field(ge=0, le=10**9)] = 0
+    secure_aggregation: Literal["priced", "masked"] = "priced"
     denominator: Positive | None = None
     noise_cohort: Count | None = None
     adaptive_clip: AdaptiveClip | None = None

@@ -50,6 +50,11 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
             further = s["privacy_extrapolated"]
             claim = f"none; {further}" if further else "none: the log breaks its bounds"
         yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
+    if have("secure_aggregation_bytes"):
+        moved = s["secure_aggregation_bytes"]
+        masked = f"{moved['uplink'] / 1e6:.2f}, {moved['downlink'] / 1e6:.2f}"
+        lost = f"{moved['uplink_lost'] / 1e6:.2f}, {moved['downlink_lost'] / 1e6:.2f}"
+        yield "MB up, down behind masks", f"{masked} (of phones that were lost: {lost})"
     machine = s["machine"]
     memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
     yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"

@@ -148,7 +148,7 @@ class Rounds:
         self._settle(flight, closes_s)
         if uploads is not None:
             weights = tuple(desk.weights(uploads).tolist())
-            server.step(uploads, weights, closes_s, self._told(closes_s))
+            server.step(uploads, weights, closes_s, self._told(closes_s), len(phone))
         else:
             server.abandon(closes_s)
         self._reporting = False

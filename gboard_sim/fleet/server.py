@@ -242,9 +242,22 @@ class Server:
         return event
 
     def step(
-        self, uploads: Uploads, weights: tuple[float, ...], closed_s: float, dropouts: Dropouts
+        self,
+        uploads: Uploads,
+        weights: tuple[float, ...],
+        closed_s: float,
+        dropouts: Dropouts,
+        selected: int = 0,
     ) -> None:
-        """Hands a cohort over and waits where the timing of what follows depends on it."""
+        """Hands a cohort over and waits where the timing of what follows depends on it.
+
+        Args:
+            uploads: Those that are used.
+            weights: One for each.
+            closed_s: When the cohort closed.
+            dropouts: Attempts that ended since the last one and are not used.
+            selected: Phones that were configured together, if any were.
+        """
         self.version += 1
         self.rounds += 1
         oldest = self._oldest = min(self.version, self._oldest_base())
@@ -259,6 +272,7 @@ class Server:
                 weights=weights,
                 oldest_version=oldest,
                 dropouts=dropouts,
+                selected=selected,
             )
         )
         answers = self._learner.answers

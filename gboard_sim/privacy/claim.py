@@ -18,13 +18,15 @@ _NEIGHBOUR: dict[Relation, str] = {
     "replace-one": "that text replaced by any other",
 }
 
-Trusted = Literal["phone", "server", "aggregation", "shuffler"]
+Trusted = Literal["phone", "server", "aggregation", "nobody", "shuffler"]
 """Whoever sees an update without noise, or, with a shuffler, whose update it is."""
 
 _TRUSTED: dict[Trusted, str] = {
     "phone": "nobody but the phone",
     "server": "the server",
     "aggregation": "secure aggregation, through which the server sees sums alone",
+    "nobody": "nobody with an update: secure aggregation is carried out, so that no party stands "
+    "for it, and a server that keeps to its protocol sees sums alone",
     "shuffler": "a shuffler, which hides whose payload is whose",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.claim import Claim
-from gboard_sim.records import PrivacyEvent
+from gboard_sim.records import PrivacyEvent, Unmasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,8 @@ class RunningLedger:
 def read_event(row: Mapping[str, Any]) -> PrivacyEvent:
     """An event from its row in `ledger.json`."""
     refused = tuple((session, reason) for session, reason in row["refused"])
-    return PrivacyEvent(**{**row, "refused": refused})
+    unmasked = Unmasked(**row["unmasked"]) if row.get("unmasked") else None
+    return PrivacyEvent(**{**row, "refused": refused, "unmasked": unmasked})
 
 
 def _promised(claim: Claim) -> dict[str, Any]:
