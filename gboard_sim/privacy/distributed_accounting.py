@@ -10,7 +10,6 @@ whole number is above its own square.
 import math
 
 import numpy as np
-from dp_accounting.rdp import rdp_privacy_accountant as rdp
 
 from gboard_sim.records import Floats
 
@@ -39,6 +38,8 @@ def epsilon(
         sums: Most sums that a phone takes part in.
         delta: Probability with which the bound may fail.
     """
+    from dp_accounting import rdp  # noqa: PLC0415  it loads half of scipy
+
     if sums == 0:
         return 0.0
     if variance == 0.0 or delta == 0.0:
