@@ -18,7 +18,8 @@ JOINS = {
     "accounting", "adaptation_trial", "artefacts", "audit", "claims", "distributed_claims",
     "export", "fleet_facts", "fleet_half", "keyboard_trial", "learning_half", "local_claims",
     "model_spec", "registry", "relearning", "run_course", "run_files", "run_text", "simulate",
-    "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "world",
+    "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",
+    "trigger_trial", "world",
 }  # fmt: skip
 FACES = {
     "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep",
