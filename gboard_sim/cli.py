@@ -18,6 +18,7 @@ import typer
 from gboard_sim.cli_bench import bench_app
 from gboard_sim.cli_epsilon import epsilon
 from gboard_sim.cli_keyboard import export, keyboard, type_in_terminal
+from gboard_sim.cli_list import list_entries
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -48,6 +49,7 @@ app.command()(epsilon)
 app.command()(export)
 app.command()(keyboard)
 app.command(name="type")(type_in_terminal)
+app.command(name="list")(list_entries)
 
 
 class TraceForm(StrEnum):
@@ -180,23 +182,6 @@ def report(
             if swept
             else write_page(RunDirectory.open(directory))
         )
-
-
-@app.command(name="list")
-def list_entries(as_json: AsJson = False) -> None:
-    """What there is: experiments, phones, networks, models, schedules, codecs, mechanisms."""
-    from gboard_sim import registry
-
-    with screen(quiet=True):
-        entries = registry.names()
-        if as_json:
-            print_json(entries)
-            return
-        for kind, found in entries.items():
-            print(f"{kind:<18} {', '.join(found)}")
-        print("\nschedule x codec x mechanism: the server.weights with which they compose")
-        for line in registry.compositions():
-            print(f"  {line}")
 
 
 @corpus_app.command()

@@ -17,10 +17,6 @@ from gboard_sim import cli, screen, simulate
 from gboard_sim.errors import GboardSimWarning
 
 SMALL = ["--set", "run.versions=2", "--workers", "1"]
-CATALOGUES = [
-    "experiments", "phones", "networks", "availability", "fleets", "models",
-    "server_optimizers", "schedules", "codecs", "mechanisms",
-]  # fmt: skip
 
 
 def gboard_sim(*arguments: str | Path, **more) -> subprocess.CompletedProcess:
@@ -140,19 +136,6 @@ def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(tmp_path):
     assert rows["Gini, uploads of the top 30%"].startswith(f"{summary['participation_gini']:.3f}")
     most = max(summary["session_shapes"], key=summary["session_shapes"].get)
     assert rows["most frequent session shapes"].startswith(most)
-
-
-def test_list_has_every_catalogue():
-    ended = gboard_sim("list", "--json")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    found = json.loads(ended.stdout)
-    assert list(found) == CATALOGUES
-    assert all(isinstance(names, list) and names for names in found.values())
-    assert {"default", "smoke", "irc"} <= set(found["experiments"])
-    plain = gboard_sim("list").stdout
-    for kind, names in found.items():
-        assert kind in plain
-        assert all(name in plain for name in names)
 
 
 @pytest.mark.parametrize(
