@@ -112,20 +112,22 @@ def changes(overrides: Iterable[Override]) -> dict[str, Any]:
     """
     made: dict[str, Any] = {}
     for override in overrides:
-        if override.key.startswith(SWEEP):  # keys of lists, which replace one another whole
-            made.setdefault("sweep", {})[override.key.removeprefix(SWEEP)] = override.value
-            continue
-        *tables, last = override.key.split(".")
+        if override.key.startswith(SWEEP):  # its keys have dots
+            tables, last = ["sweep"], override.key.removeprefix(SWEEP)
+        else:
+            *tables, last = override.key.split(".")
         table = made
         for part in tables:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise ExperimentError(f"{override.said}: {part!r} was given as no table before")
-        whole = isinstance(override.value, Mapping) and isinstance(table.get(last), dict)
-        table[last] = {**table[last], **override.value} if whole else _copied(override.value)
+        table[last] = _laid(table.get(last), override.value)
     return made
 
 
-def _copied(value: Any) -> Any:
-    """Tables that later overrides may write into."""
-    return {k: _copied(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+def _laid(below: Any, value: Any) -> Any:
+    """A value in the place of another; tables are made one, which later overrides may change."""
+    if not isinstance(value, Mapping):
+        return value
+    held = below if isinstance(below, dict) else {}
+    return held | {key: _laid(held.get(key), inner) for key, inner in value.items()}

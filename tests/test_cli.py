@@ -141,13 +141,36 @@ def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--set", "fleet.phnes=9"], ["smoke.toml", "fleet.phnes", "9", "did you mean 'phones'?"]),
-        (["--set", "fleet.phones=many"], ["fleet.phones", "'many'", "whole number"]),
-        (["--set", "protocol.goal=61"], ["goal", "61", "fleet.phones", "60"]),
+        (
+            ["--set", "fleet.phnes=9"],
+            ["--set fleet.phnes=9: ", "fleet.phnes", "did you mean 'phones'?"],
+        ),
+        (
+            ["--set", "fleet.phones=many"],
+            ["--set fleet.phones=many: fleet.phones = 'many' is", "whole number"],
+        ),
+        (
+            ["--set", "protocol.goal=61"],
+            ["smoke.toml with --set protocol.goal=61: protocol.goal(=61)", "phones(=60)"],
+        ),
         (["--set", "model.name=gboard"], ["models", "'gboard'", "gboard-cifg"]),
         (["--set", "model.name=law"], ["models", "'law'"]),
         (["--set", "codec.name=fp23"], ["codec.name", "'fp23'", "fp32"]),
         (["--set", "schedule"], ["--set", "section.key=value"]),
+        (["--set", "run=5"], ["--set run=5: run = 5 is not allowed", "a table of keys"]),
+        (
+            ["--set", "run=5", "--set", "run.days=2"],
+            ["--set run.days=2: 'run' was given as no table before"],
+        ),
+        (
+            ["--set", "training.epochs=2", "--set", "training.steps=9"],
+            ["--set training.epochs=2 and --set training.steps=9", "one of epochs and steps"],
+        ),
+        (
+            ["--set", "schedule.k=0", "--set", "schedule.name=every_kth"],
+            ["--set schedule.k=0: schedule.k = 0 is not allowed"],
+        ),
+        (["--arm", "sideways"], ["--arm sideways: run.arm = 'sideways'", "central:SHARE"]),
         (["--variant", "nightly"], ["smoke.toml", "'nightly'", "local-dp"]),
         (["--corpus", "nowhere.jsonl"], ["nowhere.jsonl", "No such file"]),
         (
