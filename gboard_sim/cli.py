@@ -4,20 +4,21 @@ Data goes to stdout, logs and progress to stderr; `--json` puts the summary alon
 input ends with status 2 and one message.
 """
 
-import json
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from gboard_sim.cli_bench import bench_app
 from gboard_sim.cli_epsilon import epsilon
 from gboard_sim.cli_keyboard import export, keyboard, type_in_terminal
+from gboard_sim.cli_list import list_entries
 from gboard_sim.cli_sweep import sweep
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
@@ -48,6 +49,7 @@ app.command()(epsilon)
 app.command()(export)
 app.command()(keyboard)
 app.command(name="type")(type_in_terminal)
+app.command(name="list")(list_entries)
 
 
 class TraceForm(StrEnum):
@@ -58,6 +60,18 @@ class TraceForm(StrEnum):
 
 
 BAD_INPUT = 2
+
+OPTIONS = {
+    "text.source": "--corpus",
+    "run.seed": "--seed",
+    "run.arm": "--arm",
+    "run.workers": "--workers",
+    "run.engine": "--engine",
+    "run.ray_address": "--ray-address",
+    "fleet.phones": "--phones",
+    "run.days": "--days",
+}
+"""The option that sets a key."""
 
 Source = Annotated[
     str, typer.Argument(metavar="[EXPERIMENT]", help="A TOML file, or a name: gboard-sim list.")
@@ -116,6 +130,7 @@ def run(
 ) -> None:
     """Train a next-word model across a fleet: a table, a report page and the ONNX files."""
     from gboard_sim import simulate
+    from gboard_sim.experiment_file import machinery
     from gboard_sim.runlog import RunDirectory
 
     with screen(quiet or as_json, resumes=True) as watch:
@@ -130,11 +145,16 @@ def run(
                 resume, workers=workers, engine=engine, ray_address=ray_address, watch=watch
             )
         else:
-            overrides = [*(sets or []), *_machinery(workers, engine, ray_address)]
-            overrides += [f"run.arm={arm}"] if arm is not None else []
             if fleet_of is not None and source == "default":
                 source = str(RunDirectory.open(fleet_of) / "experiment.toml")
-            experiment = _experiment(source, variant, overrides, corpus, seed)
+            options = {
+                # A path from the root, so that the run can be resumed from any folder.
+                "text.source": None if corpus is None else str(corpus.resolve()),
+                "run.seed": seed,
+                "run.arm": arm,
+                **machinery(workers, engine, ray_address),
+            }
+            experiment = _experiment(source, variant, sets, options)
             if fleet_of is None:
                 finished = simulate.run(experiment, out=out, watch=watch)
             else:
@@ -169,9 +189,8 @@ def fleet(
                 )
             _finish(simulate.resume_fleet(resume, watch=watch), as_json, quiet)
             return
-        more = [f"fleet.phones={phones}"] if phones is not None else []
-        more += [f"run.days={days}"] if days is not None else []
-        experiment = _experiment(source, variant, [*(sets or []), *more], None, seed)
+        options = {"fleet.phones": phones, "run.days": days, "run.seed": seed}
+        experiment = _experiment(source, variant, sets, options)
         _finish(simulate.run_fleet(experiment, out=out, watch=watch), as_json, quiet)
 
 
@@ -191,23 +210,6 @@ def report(
             if swept
             else write_page(RunDirectory.open(directory))
         )
-
-
-@app.command(name="list")
-def list_entries(as_json: AsJson = False) -> None:
-    """What there is: experiments, phones, networks, models, schedules, codecs, mechanisms."""
-    from gboard_sim import registry
-
-    with screen(quiet=True):
-        entries = registry.names()
-        if as_json:
-            print_json(entries)
-            return
-        for kind, found in entries.items():
-            print(f"{kind:<18} {', '.join(found)}")
-        print("\nschedule x codec x mechanism: the server.weights with which they compose")
-        for line in registry.compositions():
-            print(f"  {line}")
 
 
 @corpus_app.command()
@@ -291,30 +293,25 @@ def main() -> NoReturn:
 
 
 def _experiment(
-    source: str,
-    variant: str | None,
-    sets: list[str] | None,
-    corpus: Path | None,
-    seed: int | None,
+    source: str, variant: str | None, sets: list[str] | None, options: Mapping[str, Any]
 ) -> "Experiment":
-    """The experiment that the arguments ask for; options of their own win over --set."""
+    """The experiment that the arguments ask for; options of their own win over --set.
+
+    Args:
+        source: A file or a name.
+        variant: A variant of it.
+        sets: What --set was given.
+        options: What other options were given, by the key that they set; None where they were not.
+    """
     from gboard_sim.experiment_file import load
+    from gboard_sim.experiment_overrides import Override
 
-    overrides = list(sets or [])
-    if corpus is not None:
-        # A path from the root, so that the run can be resumed from any folder.
-        overrides.append(f"text.source={json.dumps(str(corpus.resolve()))}")
-    if seed is not None:
-        overrides.append(f"run.seed={seed}")
-    return load(source, variant=variant, overrides=overrides)
-
-
-def _machinery(workers: int | None, engine: str | None, ray_address: str | None) -> list[str]:
-    """The overrides of what a run works on."""
-    from gboard_sim.experiment_file import machinery
-
-    given = machinery(workers, engine, ray_address)
-    return [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    own = [
+        Override(key, value, f"{OPTIONS[key]} {value}")
+        for key, value in options.items()
+        if value is not None
+    ]
+    return load(source, variant=variant, overrides=[*(sets or []), *own])
 
 
 def _finish(finished: "Run", as_json: bool, quiet: bool) -> None:

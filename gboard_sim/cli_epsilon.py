@@ -27,7 +27,8 @@ def epsilon(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, alone.")] = False,
 ) -> None:
     """Work out both epsilons of a run again, or calibrate the noise of one that is planned."""
-    from gboard_sim import accounting, experiment_file
+    from gboard_sim import experiment_file
+    from gboard_sim.epsilon import of_plan, of_run
     from gboard_sim.summary import plain
 
     with screen(quiet=True):
@@ -35,7 +36,7 @@ def epsilon(
             raise GboardSimError("gboard-sim epsilon: give a run directory, or --plan EXPERIMENT")
         if plan is not None:
             experiment = experiment_file.load(plan, variant=variant, overrides=list(sets or []))
-            facts = accounting.of_plan(experiment, target)
+            facts = of_plan(experiment, target)
         elif target is not None or variant is not None or sets:
             raise GboardSimError(
                 f"{directory}: --target, --variant and --set go with --plan; a run's claim was "
@@ -43,7 +44,7 @@ def epsilon(
             )
         else:
             assert directory is not None
-            facts = accounting.of_run(directory)
+            facts = of_run(directory)
         if as_json:
             print_json(plain(facts))
             return

@@ -127,6 +127,7 @@ def _plan(
     """The experiment and the points that the arguments ask for."""
     from gboard_sim import sweep as join
     from gboard_sim.experiment_file import load_sweep
+    from gboard_sim.experiment_overrides import Override
 
     if resume is not None:
         if source or out or variant or sets or seeds:
@@ -135,7 +136,10 @@ def _plan(
                 "--workers, --target, --baseline, --recall, --json and --quiet go with it"
             )
         return join.plan(resume)
-    overrides = [*(sets or []), *([f"sweep.seeds={seeds}"] if seeds else [])]
+    overrides: list[str | Override] = [*(sets or [])]
+    if seeds:
+        said = " ".join(f"--seed {seed}" for seed in seeds)
+        overrides.append(Override("sweep.seeds", seeds, said))
     return load_sweep(source or "default", variant=variant, overrides=overrides)
 
 

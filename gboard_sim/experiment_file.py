@@ -1,39 +1,19 @@
 """Reads experiment files: TOML, named variants, overrides, and errors that name the key."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from gboard_sim import catalogue, experiment_sweep
+from gboard_sim import catalogue, experiment_errors, experiment_overrides, experiment_sweep
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
-
-_ALLOWED_HINTS = {
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "string_type": "a string",
-    "model_type": "a table of keys",
-    "dict_type": "a table of keys",
-    "list_type": "a list",
-    "too_short": "at least one number; the last one holds for all later versions",
-}
-
-_TOO_MUCH = {
-    "fleet.phones": "a phone takes some 4 kB of memory",
-    "privacy.clip": "updates are float32 and far smaller",
-    "privacy.delta": "it is the chance that the promise fails",
-    "run.days": "phones, networks and habits stay the same for all of a run",
-    "text.held_out_share": "phones train on the rest",
-    "text.messages_per_user": "users are cut to 1000 messages, so that their mean would fall short",
-}
+from gboard_sim.experiment_overrides import SWEEP, Origin, Override, Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +40,7 @@ class Point:
 
 
 def load(
-    source: str | Path = "default",
-    *,
-    variant: str | None = None,
-    overrides: Mapping[str, Any] | Iterable[str] = (),
+    source: str | Path = "default", *, variant: str | None = None, overrides: Overrides = ()
 ) -> Experiment:
     """An experiment from a file or a shipped name.
 
@@ -76,20 +53,46 @@ def load(
     Raises:
         ExperimentError: The file, a key or a value is not usable; the message says which.
     """
-    return load_sweep(source, variant=variant, overrides=overrides)[0]
+    return _load(source, variant, experiment_overrides.read(overrides))[0]
 
 
 def load_sweep(
-    source: str | Path,
-    *,
-    variant: str | None = None,
-    overrides: Mapping[str, Any] | Iterable[str] = (),
+    source: str | Path, *, variant: str | None = None, overrides: Overrides = ()
 ) -> tuple[Experiment, list[Point]]:
     """An experiment and the runs of its `[sweep]`, seed by seed for each setting.
 
     With `seeds`, a run's seed keys its privacy noise too, unless `privacy.seed` is swept. Arguments
-    and errors as for `load`; a point that cannot be run is named by its values.
+    and errors as for `load`; a point that cannot be run is named by its values, and an override
+    that no point would use is refused.
     """
+    given = experiment_overrides.read(overrides)
+    experiment, points = _load(source, variant, given)
+    for override in given:
+        if points and not any(_is_used(override, point.experiment) for point in points):
+            _refuse_unused(override, given, source, variant)
+    return experiment, points
+
+
+def _refuse_unused(
+    override: Override, given: list[Override], source: str | Path, variant: str | None
+) -> None:
+    """Refuses an override that the sweep's own values replace everywhere.
+
+    Unless the experiment needs it, which has to be valid without its sweep.
+    """
+    try:
+        _load(source, variant, [other for other in given if other is not override])
+    except ExperimentError:
+        return
+    raise ExperimentError(
+        f"{override.said}: no run would use it: [sweep] gives {override.key} or what displaces it; "
+        f"hint: --set sweep.{override.key}=[...] replaces the sweep's list"
+    )
+
+
+def _load(
+    source: str | Path, variant: str | None, overrides: list[Override]
+) -> tuple[Experiment, list[Point]]:
     path = find(source)
     tree = read(path)
     variants = _variants(path, tree)
@@ -102,23 +105,18 @@ def load_sweep(
         name = tree.pop("name", path.stem)
         tree = merge(tree, changes)
         tree["name"] = f"{name}-{variant}"
-    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_parse, overrides)
-    for key, value in pairs:
-        tree = _override(tree, key, value)
     tree.setdefault("name", path.stem)
-    experiment = validate(tree, str(path))
-    return experiment, _points(experiment, tree, str(path))
+    origin = Origin(str(path), tree, tuple(overrides))
+    changed = experiment_overrides.changes(overrides)
+    lists = changed.get("sweep")
+    if isinstance(lists, Mapping) and isinstance(sweep := tree.get("sweep", {}), Mapping):
+        tree["sweep"] = experiment_sweep.flat(sweep)  # a list is replaced however it is nested
+    tree = merge(tree, changed)
+    experiment = validate(tree, origin)
+    return experiment, _points(experiment, tree, origin)
 
 
-def _override(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """The tables with one key overridden; a list of `[sweep]` is replaced however it is nested."""
-    section, _, rest = key.partition(".")
-    if section == "sweep" and rest and isinstance(sweep := tree.get("sweep", {}), Mapping):
-        return {**tree, "sweep": {**experiment_sweep.flat(sweep), rest: value}}
-    return merge(tree, _nest(key, value))
-
-
-def _points(experiment: Experiment, tree: Mapping[str, Any], where: str) -> list[Point]:
+def _points(experiment: Experiment, tree: Mapping[str, Any], origin: Origin) -> list[Point]:
     """The runs of a sweep, each validated; none where there is no sweep."""
     sweep = experiment.sweep
     base = {key: value for key, value in tree.items() if key != "sweep"}
@@ -134,7 +132,7 @@ def _points(experiment: Experiment, tree: Mapping[str, Any], where: str) -> list
                 seeds["privacy"] = {"seed": seed}
             point = merge(merge(base, changes), seeds)
             said = experiment_sweep.label({**values, "seed": seed})
-            found.append(Point(values, validate(point, f"{where}: [sweep] {said}")))
+            found.append(Point(values, validate(point, replace(origin, point=said))))
     return found
 
 
@@ -223,79 +221,36 @@ def merge(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def validate(tree: Mapping[str, Any], where: str) -> Experiment:
+def validate(tree: Mapping[str, Any], origin: Origin) -> Experiment:
     """The experiment that the tables describe.
 
     Raises:
-        ExperimentError: Names the place, the key, the value, what is allowed, and a near key.
+        ExperimentError: Names the origin, the key, the value, what is allowed, and a near key.
     """
     try:
         return Experiment.model_validate(_tuples(tree))
     except ValidationError as error:
-        worst = max(error.errors(include_url=False), key=_tells)
-        raise ExperimentError(f"{where}: {_say(worst)}") from error
+        key, said = experiment_errors.worst(error)
+        where = origin.of(key, usable=_is_valid(origin.file))
+        raise ExperimentError(f"{where}: {said}") from error
 
 
-def _tells(error: Any) -> tuple[bool, int, bool]:
-    """How much one validation error tells: a misspelt key is why another one is missing."""
-    return error["type"] == "extra_forbidden", len(error["loc"]), error["type"] == "too_short"
-
-
-def _say(error: Any) -> str:
-    """One validation error as one line."""
-    path = [part for part in error["loc"] if not _is_branch(part)]
-    key = ".".join(str(part) for part in path)
-    if error["type"] == "extra_forbidden":
-        close = get_close_matches(str(path[-1]), _known(path[:-1]), n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_known(path[:-1]))}"
-        return f"unknown key {key!r} (={error['input']!r}); {hint}"
-    if error["type"] == "missing":
-        return f"{key} is missing; it has no default"
-    message = _ALLOWED_HINTS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    if isinstance(error["input"], Mapping):
-        return f"[{key}] {message}" if key else message
-    hint = f"; hint: {_TOO_MUCH[key]}" if "less_than" in error["type"] and key in _TOO_MUCH else ""
-    return f"{key} = {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}{hint}"
-
-
-def _is_branch(part: object) -> bool:
-    """Whether pydantic put the name of a union's branch into the path of an error."""
-    text = str(part)
-    return text in {"constrained-int", "int", "float", "none"} or "[" in text
-
-
-def _known(path: list[Any]) -> list[str]:
-    """The keys that a table has."""
-    table: type[BaseModel] = Experiment
-    for part in path:
-        if part in table.model_fields:
-            table = _table_of(table.model_fields[part].annotation) or table
-    return list(table.model_fields)
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    """The table class inside an annotation such as `Pretraining | None` or `dict[str, Budget]`."""
-    options = (annotation, *getattr(annotation, "__args__", ()))
-    return next((a for a in options if isinstance(a, type) and issubclass(a, BaseModel)), None)
-
-
-def _parse(override: str) -> tuple[str, Any]:
-    """`section.key=value`, the value read as TOML and otherwise as a string."""
-    key, found, text = override.partition("=")
-    if not found or not key.strip():
-        raise ExperimentError(f"--set {override!r}: must be section.key=value")
+def _is_valid(tree: Mapping[str, Any]) -> bool:
     try:
-        return key.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), text.strip()
+        Experiment.model_validate(_tuples(tree))
+    except ValidationError:
+        return False
+    return True
 
 
-def _nest(key: str, value: Any) -> dict[str, Any]:
-    """`{"a": {"b": value}}` for the key `a.b`."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    nested: dict[str, Any] = value
-    return nested
+def _is_used(override: Override, experiment: Experiment) -> bool:
+    """Whether an experiment has the value that an override gives; of tables that is not asked."""
+    if override.key.startswith(SWEEP) or isinstance(override.value, Mapping):
+        return True
+    found: Any = experiment.model_dump()
+    for part in override.key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return bool(found == _tuples(override.value))
 
 
 def _tuples(value: Any) -> Any:

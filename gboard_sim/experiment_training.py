@@ -11,7 +11,14 @@ from gboard_sim.experiment_values import Count, Counts, Positive, Size, Table
 
 
 class Model(Table):
-    """`[model]`: a name from `models/`, and sizes that differ from its specification."""
+    """`[model]`: a name from `models/`, and sizes that differ from its specification.
+
+    Attributes:
+        name: A name from the models.
+        embedding: Width of the embedding, and of what is tied to it.
+        units: Width of the recurrent state.
+        gradient_clip: L2 norm to which a step's gradient is clipped; 0 for none.
+    """
 
     name: str = "tiny"
     embedding: Size | None = None
@@ -20,7 +27,13 @@ class Model(Table):
 
 
 class PhoneClassWork(Table):
-    """`[training.classes.<name>]`: what phones of one class do differently."""
+    """`[training.classes.<name>]`: what phones of one class do differently.
+
+    Attributes:
+        epochs: As in `[training]`, for all versions.
+        steps: Likewise.
+        cap: Likewise.
+    """
 
     epochs: Count | None = None
     steps: Count | None = None

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from gboard_sim import purposes
 from gboard_sim.distributed_claims import secure_aggregation
-from gboard_sim.fleet.simulation import FleetEnd
+from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.records import Floats, Ints
 from gboard_sim.runlog import RunDirectory
 from gboard_sim.units import HOUR_S

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from gboard_sim.fleet.simulation import FleetEnd, simulate
+from gboard_sim.fleet.fleet_end import FleetEnd
+from gboard_sim.fleet.simulation import simulate
 from gboard_sim.journal import Journal
 from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.protocols import Learner, Sized

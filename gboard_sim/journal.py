@@ -9,7 +9,6 @@ A resumed fleet repeats itself from the start. The rows that it had already writ
 with a running digest instead of being written again, which proves that the fleet did repeat.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gboard_sim.answers import measure_row, outcome_row
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.records import Cohort, Ints, LocalWork, Measure, Outcome, Sessions, Stint
 from gboard_sim.runlog import aside, read_table, writing
@@ -136,26 +136,11 @@ class Journal:
 
     def outcome(self, outcome: Outcome) -> None:
         """Append what the learner answered for one version."""
-        row = {
-            "version": outcome.version,
-            "stop": outcome.stop,
-            "local": None if outcome.local is None else [asdict(work) for work in outcome.local],
-            "metrics": json.dumps(dict(outcome.metrics), sort_keys=True),
-            "utility": None
-            if outcome.utility is None
-            else [{"phone": phone, "score": score} for phone, score in outcome.utility.items()],
-        }
-        self.rows("answers", [row])
+        self.rows("answers", [outcome_row(outcome)])
 
     def measure(self, session: int, measure: Measure) -> None:
         """Append what the learner answered for one attempt."""
-        row = {
-            "session": session,
-            "payload_bytes": measure.payload_bytes,
-            "norm": measure.norm,
-            "sign_agreement": measure.sign_agreement,
-        }
-        self.rows("answers", [row])
+        self.rows("answers", [measure_row(session, measure)])
 
     def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to a table that the learner writes."""
@@ -296,36 +281,6 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
             held = [whole.slice(full)]
         if held:
             writer.write_table(pa.concat_tables(held).combine_chunks(), row_group_size=ROW_GROUP)
-
-
-def read_outcomes(table: pa.Table) -> dict[int, Outcome]:
-    """The learner's answers by version, from the table `answers`."""
-    return {
-        row["version"]: Outcome(
-            version=row["version"],
-            stop=row["stop"],
-            local=None if row["local"] is None else tuple(LocalWork(**w) for w in row["local"]),
-            metrics=json.loads(row["metrics"]),
-            utility=None
-            if row["utility"] is None
-            else {scored["phone"]: scored["score"] for scored in row["utility"]},
-        )
-        for row in table.to_pylist()
-        if row["version"] is not None
-    }
-
-
-def read_measures(table: pa.Table) -> dict[int, Measure]:
-    """The learner's measures by session, from the table `answers`."""
-    return {
-        row["session"]: Measure(
-            payload_bytes=row["payload_bytes"],
-            norm=row["norm"],
-            sign_agreement=row["sign_agreement"],
-        )
-        for row in table.to_pylist()
-        if row["session"] is not None
-    }
 
 
 def read_stint(row: Mapping[str, Any]) -> Stint:

@@ -1,20 +1,16 @@
 """The learning half of one run, put together: its workers' tools, and its learner."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from os import cpu_count
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
 
+from gboard_sim.answers import read_measures, read_outcomes
 from gboard_sim.checkpoint import Checkpoint
-from gboard_sim.communication.codecs.fp32 import Fp32
-from gboard_sim.communication.downlink import PublishedChain
-from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment import Experiment, Run
+from gboard_sim.downloads import model_bytes, published_chain
 from gboard_sim.fleet.recorded_learner import RecordedLearner
-from gboard_sim.journal import Journal, read_measures, read_outcomes
+from gboard_sim.journal import Journal
 from gboard_sim.learning.central import CentralClosing, CentralPlan
 from gboard_sim.learning.closing import CHUNK, Averaging, Closing
 from gboard_sim.learning.evaluation.evaluation import Scoring
@@ -26,18 +22,14 @@ from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.measured import MOST_BYTES, MeasuredUpdates
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
-from gboard_sim.learning.model.spec import parameter_count
-from gboard_sim.learning.pool import InlinePool, Pool, ProcessPool
+from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.pretraining import pretrained
-from gboard_sim.learning.ray_cluster import connected
-from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.residuals import Kept, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
-from gboard_sim.learning.typed_rows import TypedSizes
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.protocols import Adaptive, Learner, Triggered
 from gboard_sim.records import Cohort, PrivacyEvent
@@ -48,44 +40,6 @@ from gboard_sim.world import World
 RESIDUALS_KEPT = 1000
 """Of all phones, without `codec.residuals_kept` (assumed: 2.8 GB of scratch for the model of 1.4
 million parameters)."""
-
-MOST_PER_PROCESSOR = 8
-"""Worker processes on one processor (assumed: more only take memory from each other)."""
-
-
-@contextmanager
-def open_engine(experiment: Experiment) -> Iterator[Callable[[Workshop], Pool]]:
-    """What makes the pool of workers: found, or refused, before there is text to work on.
-
-    On a GPU this process is the only worker: a card that is shared trains no faster.
-
-    Raises:
-        GboardSimError: More workers than the machines can hold, or no Ray.
-    """
-    settings = experiment.run
-    if experiment.training.device == "cuda":
-        yield InlinePool
-    elif settings.engine == "ray":
-        with connected(settings.ray_address, _bounded(settings)) as workers:
-            yield lambda workshop: RayPool(workshop, workers)
-    else:
-        workers = _bounded(settings) or cpu_count() or 1
-        yield lambda workshop: ProcessPool(workshop, workers)
-
-
-def _bounded(settings: Run) -> int:
-    """The number of workers that is asked for; how many a cluster holds is asked there.
-
-    Raises:
-        ExperimentError: This machine is to hold too many.
-    """
-    most = MOST_PER_PROCESSOR * (cpu_count() or 1)
-    if settings.workers > most and not settings.ray_address:
-        raise ExperimentError(
-            f"run.workers = {settings.workers} is too many for this machine: allowed: 0, one per "
-            f"processor, to {most}"
-        )
-    return settings.workers
 
 
 def replayed(
@@ -226,25 +180,6 @@ def _residuals(made: World, directory: RunDirectory, state: Kept | None) -> Resi
     return Residuals(folder, most, codec.after_rejection or "keep", state)
 
 
-def typed_sizes(made: World, text: PreparedText, workshop: Workshop) -> TypedSizes | None:
-    """What tells how much phones send; None where that does not follow from their text."""
-    if made.parts.word_rows != "typed":
-        return None
-    return TypedSizes(text.store.fleet.token_store(), workshop.wire, made.codec)
-
-
-def numbers_sent(
-    typed: TypedSizes | None, workshop: Workshop, directory: RunDirectory
-) -> float | None:
-    """Numbers in an upload; where text tells, the mean of those used, None where none was."""
-    if typed is None:
-        return workshop.wire.parameters
-    cohorts = directory.table("cohorts", ("task", "stints"))
-    used = cohorts.filter(pc.equal(cohorts["task"], "train"))["stints"].to_pylist()
-    counts = [typed.count([tuple(stint["rows"]) for stint in stints]) for stints in used]
-    return float(np.mean(counts)) if counts else None
-
-
 def _held_out(made: World, text: PreparedText, journal: Journal) -> HeldOutText | None:
     """What phones judge versions on, and whose updates were used so far; None where they do not."""
     if made.experiment.federated_evaluation is None:
@@ -312,32 +247,3 @@ def _closing(
 def _snapshots(directory: RunDirectory) -> Snapshots:
     """The versions published so far, while the run lasts."""
     return Snapshots(directory / "checkpoints" / "versions")
-
-
-def model_bytes(made: World, tokens: int) -> int:
-    """Bytes of a model on the way down: every parameter in float32, framed as the codec fp32 is.
-
-    Where phones compare their signs with the last step's, those come with it: a bit a
-    number that travels.
-    """
-    parameters, schedule = parameter_count(made.spec, tokens), made.schedule
-    compares = isinstance(schedule, Triggered) and schedule.looks_at == "sign_agreement"
-    signs = -(-made.wire(tokens).parameters // 8) if compares else 0
-    return Fp32().payload_bytes(parameters) + signs
-
-
-def published_chain(made: World, tokens: int) -> PublishedChain | None:
-    """What phones download where the downlink goes through a codec.
-
-    In the other arms it costs the same, and loses nothing: no phone there trains for the server.
-    """
-    if made.downlink is None:
-        return None
-    wire = made.wire(tokens)
-    return PublishedChain(
-        made.downlink,
-        model_bytes=model_bytes(made, tokens),
-        parameters=wire.parameters,
-        wire=wire,
-        lossy=made.experiment.run.arm == "federated",
-    )

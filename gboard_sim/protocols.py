@@ -22,32 +22,7 @@ from gboard_sim.records import (
     Unmasked,
     Vector,
 )
-
-
-class Typed(Protocol):
-    """How much text each phone has, and since when; `records.Typing` is one."""
-
-    @property
-    def phones(self) -> int:
-        """Number of phones."""
-        ...
-
-    @property
-    def shortest(self) -> int | None:
-        """Tokens of the shortest row; None where there is no row at all."""
-        ...
-
-    def cached(self, phone: Ints, at_s: Floats, cap: Ints | int) -> tuple[Ints, Ints]:
-        """The rows in the training caches of `phone` at `at_s`: first and last-plus-one."""
-        ...
-
-    def tokens_of(self, first: Ints, last: Ints) -> Ints:
-        """Tokens in rows `first:last`, elementwise. Shape [n]."""
-        ...
-
-    def held_out_tokens(self, phone: Ints) -> Ints:
-        """Tokens of each phone's text that is never trained on. Shape [n]."""
-        ...
+from gboard_sim.typing_record import Typed
 
 
 class Learner(Protocol):

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gboard_sim import purposes
+from gboard_sim.answers import read_outcomes
 from gboard_sim.errors import TimingChangedError
-from gboard_sim.journal import Journal, read_outcomes, read_stint
+from gboard_sim.journal import Journal, read_stint
 from gboard_sim.protocols import Learner
 from gboard_sim.records import Cohort, Dropout, Ints, LocalWork, Outcome, Stint, Task, Upload
 from gboard_sim.runlog import RunDirectory

@@ -10,10 +10,12 @@ from typing import Any
 from gboard_sim import artefacts, relearning, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.claims import seen_by
+from gboard_sim.engine import open_engine
 from gboard_sim.experiment import Experiment
+from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.fleet.recorded_learner import JournaledLearner
-from gboard_sim.fleet.simulation import FleetEnd
 from gboard_sim.fleet_facts import fleet_facts
+from gboard_sim.fleet_figures import fleet_figures
 from gboard_sim.fleet_half import run_fleet
 from gboard_sim.journal import Journal
 from gboard_sim.keyboard.tokenizer import Tokenizer
@@ -22,14 +24,7 @@ from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.learning.trainers.device import settled
 from gboard_sim.learning.verdict import Verdict, judge
-from gboard_sim.learning_half import (
-    numbers_sent,
-    open_engine,
-    open_learner,
-    open_workshop,
-    replayed,
-    typed_sizes,
-)
+from gboard_sim.learning_half import open_learner, open_workshop, replayed
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
 from gboard_sim.progress import Teller, Watch
@@ -37,7 +32,8 @@ from gboard_sim.recorded_fleet import RecordedFleet
 from gboard_sim.records import PrivacyEvent
 from gboard_sim.run_files import begin, clean
 from gboard_sim.runlog import RunDirectory
-from gboard_sim.summary import Learnt, fleet_figures, plain, summarise
+from gboard_sim.summary import Learnt, plain, summarise
+from gboard_sim.typed_uploads import numbers_sent, typed_sizes
 from gboard_sim.world import World
 
 

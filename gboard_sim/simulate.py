@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from gboard_sim import experiment_file, relearning, run_course, world
 from gboard_sim.checkpoint import Checkpoint
+from gboard_sim.downloads import model_bytes, published_chain
 from gboard_sim.errors import ExperimentError, RunDirectoryError
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.recorded_learner import JournaledLearner
 from gboard_sim.fleet_half import run_fleet as run_fleet_half
 from gboard_sim.journal import Journal
-from gboard_sim.learning_half import model_bytes, published_chain
 from gboard_sim.machine import MachineMeter
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.run_files import begin, clean, fresh, place, same_makers

@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim import ranges
 from gboard_sim.records import Dropout, Floats, Ints, LocalWork, Stint, Upload
 
 
@@ -104,7 +105,7 @@ class StintRows:
         """The stints of some attempts, in their order. Shape [k]."""
         count = np.diff(self.first)[attempts]
         first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-        rows = np.arange(first[-1]) + np.repeat(self.first[attempts] - first[:-1], count)
+        rows = ranges.owned(self.first, attempts)
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return StintRows(first=first, works=self.works, **columns)
 

@@ -7,23 +7,25 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "gboard_sim"
 GROUND = {
-    "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
-    "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
-    "experiment_sweep", "experiment_text", "experiment_training", "experiment_values", "halves",
-    "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
+    "answers", "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
+    "experiment_errors", "experiment_file", "experiment_fleet", "experiment_keys",
+    "experiment_network", "experiment_overrides", "experiment_privacy", "experiment_sweep",
+    "experiment_text", "experiment_training", "experiment_values", "halves", "inequality",
+    "journal", "machine", "progress", "protocols", "provenance", "purposes", "ranges",
     "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
-    "summary_lines", "tables", "trace_file", "units", "uploads",
+    "summary_lines", "tables", "trace_file", "typing_record", "units", "uploads",
 }  # fmt: skip
 JOINS = {
-    "accounting", "adaptation_trial", "artefacts", "audit", "claims", "distributed_claims",
-    "export", "fleet_facts", "fleet_half", "keyboard_trial", "learning_half", "local_claims",
-    "model_spec", "registry", "relearning", "run_course", "run_files", "run_text", "simulate",
-    "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",
-    "trigger_trial", "world",
+    "adaptation_trial", "artefacts", "audit", "channel", "claims", "distributed_claims",
+    "downloads", "engine", "epsilon", "export", "fleet_facts", "fleet_figures", "fleet_half",
+    "fleet_rules", "keyboard_trial", "learning_half", "local_claims", "model_spec", "registry",
+    "relearning", "run_course", "run_files", "run_text", "simulate", "summary", "sweep",
+    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "trigger_trial", "typed_uploads",
+    "world",
 }  # fmt: skip
 FACES = {
-    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_sweep",
-    "cli_type", "screen",
+    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_list",
+    "cli_sweep", "cli_type", "screen",
 }  # fmt: skip
 PACKAGES = {
     "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",
@@ -56,6 +58,7 @@ HEAVY = {
     "textual", "typer", "rich",
 }  # fmt: skip
 GROUND_HEAVY = {
+    "answers": {"pyarrow"},
     "checkpoint": {"safetensors"},
     "halves": {"pyarrow"},
     "journal": {"pyarrow"},
@@ -75,12 +78,14 @@ JOIN_HEAVY = {
     "claims": {"pyarrow"},
     "export": {"safetensors"},
     "fleet_facts": {"pyarrow"},
+    "fleet_figures": {"pyarrow"},
     "learning_half": {"pyarrow"},
     "relearning": {"pyarrow"},
     "simulate": {"pyarrow"},
     "summary": {"pyarrow"},
     "sweep_course": {"pyarrow"},
     "sweep_table": {"pyarrow"},
+    "typed_uploads": {"pyarrow"},
 }  # what a directory holds
 
 

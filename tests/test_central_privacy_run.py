@@ -5,7 +5,7 @@ import json
 import pytest
 
 import gboard_sim
-from gboard_sim import accounting, simulate
+from gboard_sim import epsilon, simulate
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.snapshots import Snapshots
 from tests.run_bits import bits
@@ -62,7 +62,7 @@ def test_a_run_keeps_its_claim_and_its_bits_over_workers_and_when_killed(tmp_pat
     assert {event["mechanism"] for event in said["events"]} == {mechanism}
     assert 0.0 < one.summary["epsilon_realised"] <= one.summary["epsilon_policy"]
     assert one.summary["privacy_trusted"] == "server"
-    again = accounting.of_run(tmp_path / "one")
+    again = epsilon.of_run(tmp_path / "one")
     assert again["epsilon_policy"] == one.summary["epsilon_policy"]
     assert again["epsilon_realised"] == one.summary["epsilon_realised"]
 
@@ -94,7 +94,7 @@ def test_an_event_is_written_down_before_its_version_is_published(tmp_path, monk
 
 
 def test_a_run_stops_when_its_epsilon_is_spent(tmp_path):
-    two = accounting.of_plan(load("central_gaussian", "run.versions=2"), None)["epsilon_policy"]
+    two = epsilon.of_plan(load("central_gaussian", "run.versions=2"), None)["epsilon_policy"]
     run = gboard_sim.run(load(epsilon=1.0001 * two), out=tmp_path / "run")
     assert (run.summary["versions"], run.summary["stop_reason"]) == (2, "budget:epsilon")
     assert run.summary["epsilon_policy"] == pytest.approx(two)
@@ -102,13 +102,13 @@ def test_a_run_stops_when_its_epsilon_is_spent(tmp_path):
 
 def test_a_log_that_shows_a_broken_bound_has_no_epsilon(tmp_path):
     run = gboard_sim.run(load(), out=tmp_path / "run")
-    assert accounting.of_run(tmp_path / "run")["epsilon_policy"] == run.summary["epsilon_policy"]
+    assert epsilon.of_run(tmp_path / "run")["epsilon_policy"] == run.summary["epsilon_policy"]
     text = (tmp_path / "run" / "experiment.toml").read_text()
     assert "\nversions = 3\n" in text
     (tmp_path / "run" / "experiment.toml").write_text(
         text.replace("\nversions = 3", "\nversions = 2")
     )
-    found = accounting.of_run(tmp_path / "run")
+    found = epsilon.of_run(tmp_path / "run")
     assert found["epsilon_policy"] is found["epsilon_realised"] is None
     assert found["broken"] == "3 versions were made; the claim allows 2"
 
@@ -123,22 +123,22 @@ def test_the_noise_of_a_larger_cohort_prints_what_it_is(tmp_path):
 
 @pytest.mark.parametrize("target", [0.5, 4.0])
 def test_a_plan_is_calibrated_to_a_target(target):
-    plan = accounting.of_plan(load(), target)
+    plan = epsilon.of_plan(load(), target)
     assert plan["epsilon_policy"] == pytest.approx(target, rel=1e-6)
     noisy = load(noise_multiplier=plan["noise_multiplier"])
-    assert accounting.of_plan(noisy, None)["epsilon_policy"] == pytest.approx(target, rel=1e-6)
+    assert epsilon.of_plan(noisy, None)["epsilon_policy"] == pytest.approx(target, rel=1e-6)
 
 
 @pytest.mark.parametrize("target", [-1.0, 0.0, 1e7, float("nan")])
 def test_a_target_that_is_no_epsilon_is_refused(target):
     with pytest.raises(GboardSimError, match=r"--target .* is not allowed: must be between"):
-        accounting.of_plan(load(), target)
+        epsilon.of_plan(load(), target)
     with pytest.raises(GboardSimError, match="nothing is claimed"):
-        accounting.of_plan(gboard_sim.load("smoke"), 1.0)
+        epsilon.of_plan(gboard_sim.load("smoke"), 1.0)
 
 
 def test_a_delta_of_one_phone_or_more_is_warned_of():
-    (warning,) = accounting.of_plan(load(delta=0.05), None)["warnings"]
+    (warning,) = epsilon.of_plan(load(delta=0.05), None)["warnings"]
     assert "delta(=0.05) is not below 1/40" in warning
 
 
@@ -187,7 +187,7 @@ COINS = "protocol={ kind = 'poisson', goal = 2, deadline_s = 300, selection_time
 
 def test_secret_coins_amplify_and_a_version_of_nobody_is_noise(tmp_path):
     run = gboard_sim.run(load("central_gaussian", COINS), out=tmp_path / "run")
-    plain = accounting.of_plan(load(), None)["epsilon_policy"]
+    plain = epsilon.of_plan(load(), None)["epsilon_policy"]
     assert 0.0 < run.summary["epsilon_policy"] < plain
     assert ledger(tmp_path / "run")["broken"] is None
     assert (
@@ -234,7 +234,7 @@ def test_what_the_protocol_cannot_honour_is_refused(tmp_path, mechanism, more, k
 def test_a_plan_has_no_epsilon_where_a_run_is_refused(tmp_path, more, words):
     asked = load("central_gaussian", more)
     for refused in (
-        lambda: accounting.of_plan(asked, None),
+        lambda: epsilon.of_plan(asked, None),
         lambda: gboard_sim.run(asked, out=tmp_path),
     ):
         with pytest.raises(GboardSimError, match=words):
@@ -242,7 +242,7 @@ def test_a_plan_has_no_epsilon_where_a_run_is_refused(tmp_path, more, words):
 
 
 def test_delta_is_held_against_the_fleet_that_epsilon_is_extrapolated_to():
-    made = accounting.of_plan(load("central_gaussian", delta=1e-6, noise_cohort=5_000_000), None)
+    made = epsilon.of_plan(load("central_gaussian", delta=1e-6, noise_cohort=5_000_000), None)
     assert "not below 1/" in " ".join(made["warnings"])
     assert made["epsilon_policy"] is None
 
@@ -250,4 +250,4 @@ def test_delta_is_held_against_the_fleet_that_epsilon_is_extrapolated_to():
 @pytest.mark.parametrize(("more", "keys"), [([COINS], {}), ([], {"noise_cohort": 5000})])
 def test_a_plan_for_a_corpus_has_no_epsilon_that_goes_by_its_users(more, keys):
     with pytest.raises(GboardSimError, match="goes by the number of phones"):
-        accounting.of_plan(load("central_gaussian", *more, "fleet.phones=all", **keys), None)
+        epsilon.of_plan(load("central_gaussian", *more, "fleet.phones=all", **keys), None)

@@ -17,10 +17,6 @@ from gboard_sim import cli, screen, simulate
 from gboard_sim.errors import GboardSimWarning
 
 SMALL = ["--set", "run.versions=2", "--workers", "1"]
-CATALOGUES = [
-    "experiments", "phones", "networks", "availability", "fleets", "models",
-    "server_optimizers", "schedules", "codecs", "mechanisms",
-]  # fmt: skip
 
 
 def gboard_sim(*arguments: str | Path, **more) -> subprocess.CompletedProcess:
@@ -142,29 +138,39 @@ def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(tmp_path):
     assert rows["most frequent session shapes"].startswith(most)
 
 
-def test_list_has_every_catalogue():
-    ended = gboard_sim("list", "--json")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    found = json.loads(ended.stdout)
-    assert list(found) == CATALOGUES
-    assert all(isinstance(names, list) and names for names in found.values())
-    assert {"default", "smoke", "irc"} <= set(found["experiments"])
-    plain = gboard_sim("list").stdout
-    for kind, names in found.items():
-        assert kind in plain
-        assert all(name in plain for name in names)
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--set", "fleet.phnes=9"], ["smoke.toml", "fleet.phnes", "9", "did you mean 'phones'?"]),
-        (["--set", "fleet.phones=many"], ["fleet.phones", "'many'", "whole number"]),
-        (["--set", "protocol.goal=61"], ["goal", "61", "fleet.phones", "60"]),
+        (
+            ["--set", "fleet.phnes=9"],
+            ["--set fleet.phnes=9: ", "fleet.phnes", "did you mean 'phones'?"],
+        ),
+        (
+            ["--set", "fleet.phones=many"],
+            ["--set fleet.phones=many: fleet.phones = 'many' is", "whole number"],
+        ),
+        (
+            ["--set", "protocol.goal=61"],
+            ["smoke.toml with --set protocol.goal=61: protocol.goal(=61)", "phones(=60)"],
+        ),
         (["--set", "model.name=gboard"], ["models", "'gboard'", "gboard-cifg"]),
         (["--set", "model.name=law"], ["models", "'law'"]),
         (["--set", "codec.name=fp23"], ["codec.name", "'fp23'", "fp32"]),
         (["--set", "schedule"], ["--set", "section.key=value"]),
+        (["--set", "run=5"], ["--set run=5: run = 5 is not allowed", "a table of keys"]),
+        (
+            ["--set", "run=5", "--set", "run.days=2"],
+            ["--set run.days=2: 'run' was given as no table before"],
+        ),
+        (
+            ["--set", "training.epochs=2", "--set", "training.steps=9"],
+            ["--set training.epochs=2 and --set training.steps=9", "one of epochs and steps"],
+        ),
+        (
+            ["--set", "schedule.k=0", "--set", "schedule.name=every_kth"],
+            ["--set schedule.k=0: schedule.k = 0 is not allowed"],
+        ),
+        (["--arm", "sideways"], ["--arm sideways: run.arm = 'sideways'", "central:SHARE"]),
         (["--variant", "nightly"], ["smoke.toml", "'nightly'", "local-dp"]),
         (["--corpus", "nowhere.jsonl"], ["nowhere.jsonl", "No such file"]),
         (

@@ -29,7 +29,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import save
 
 import gboard_sim
-from gboard_sim import catalogue, learning_half, run_course, world
+from gboard_sim import catalogue, engine, run_course, world
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.law.law import Law
@@ -298,7 +298,7 @@ class Overheard:
                 super().sessions(heard.keep(heard.sessions, block))
 
         patch.setattr(
-            learning_half, "ProcessPool",
+            engine, "ProcessPool",
             lambda workshop, workers: InlinePool(replace(workshop, codec=SpyCodec())),
         )  # fmt: skip
         patch.setattr(run_course, "JournaledLearner", SpySeam)

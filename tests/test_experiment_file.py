@@ -117,7 +117,7 @@ def test_phones_alone_cannot_be_stopped_by_a_servers_recall(file, rule):
 def test_a_claim_that_cannot_be_computed_is_refused_by_key(file, key, value, said):
     with pytest.raises(ExperimentError) as refused:
         load(file, overrides={"privacy": PRIVATE | {key: value}})
-    for part in ["small.toml", *said]:
+    for part in ["overrides['privacy']", *said]:
         assert part in str(refused.value)
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gboard_sim import journal as journal_module
+from gboard_sim.answers import read_measures, read_outcomes
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.journal import Journal, read_measures, read_outcomes, read_stint
+from gboard_sim.journal import Journal, read_stint
 from gboard_sim.records import Cohort, LocalWork, Measure, Outcome, Sessions, Stint, Upload
 from gboard_sim.tables import SCHEMAS
 from gboard_sim.uploads import Uploads

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import gboard_sim
-from gboard_sim import accounting, simulate
+from gboard_sim import epsilon, simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.privacy.priv_unit_calibration import calibrated
 from gboard_sim.privacy.pure_claim import each_payload
@@ -66,7 +66,7 @@ def test_priv_unit_is_calibrated_to_the_numbers_that_travel(tmp_path, rows):
     made = gboard_sim.run(load("priv_unit", f"training.word_rows={rows}"), out=tmp_path / "run")
     size = made.summary["parameters_on_wire"]  # of fewer words than were asked for, or of none
     assert (size == made.summary["model_parameters"]) == (rows == "all")
-    assert accounting.of_run(tmp_path / "run")["epsilon_policy"] == made.summary["epsilon_policy"]
+    assert epsilon.of_run(tmp_path / "run")["epsilon_policy"] == made.summary["epsilon_policy"]
     expected = calibrated(1.0, each_payload(8.0, 1e-3, 2, None), size, 1).noise_multiplier
     (multiplier,) = {event["noise_multiplier"] for event in events(tmp_path / "run")}
     assert multiplier == expected

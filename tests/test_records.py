@@ -16,9 +16,9 @@ from gboard_sim.records import (
     Outcome,
     Plan,
     Stint,
-    Typing,
     Upload,
 )
+from gboard_sim.typing_record import Typing
 
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)
 

@@ -12,10 +12,11 @@ from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.communication.schedules.fixed import Fixed
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
+from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
-from gboard_sim.fleet.simulation import FleetEnd, simulate
+from gboard_sim.fleet.simulation import simulate
 from gboard_sim.learning.model.spec import flop_per_token, load_spec, parameter_count
 from gboard_sim.machine import MachineMeter
 

@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One combination, as `gboard-sim list` prints it; attributes as in `Entry`."""
+    """One combination; attributes as in `Entry`."""
 
     schedule: str
     codec: str
@@ -178,6 +178,13 @@ TYPED_ROWS_REASON = (
 )
 
 
+ALONE = {
+    "codec.error_feedback = true": (ERROR_FEEDBACK, ERROR_FEEDBACK_REASON),
+    "training.word_rows = 'typed'": (TYPED_ROWS, TYPED_ROWS_REASON),
+}
+"""Choices beside the table's, each with the mechanisms with which alone it composes."""
+
+
 def table() -> tuple[Cell, ...]:
     """Every combination that has an entry, by mechanism, schedule and codec."""
     return tuple(
@@ -230,5 +237,5 @@ def check(
                 )
             return
     raise IncompatibleError(
-        f"{asked}: not in the table of what composes; `gboard-sim list` prints it"
+        f"{asked}: not in the table of what composes; hint: gboard-sim list compatibility"
     )

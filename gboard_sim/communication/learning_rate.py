@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from gboard_sim.experiment_training import LearningRateDecay
+
 Decay = Literal["constant", "step", "exponential", "inverse_sqrt", "cosine"]
 
 
@@ -45,6 +47,11 @@ class LearningRate:
             raise ValueError(f"every(={self.every}) must be at least 1 version")
         if self.warm_up < 0:
             raise ValueError(f"warm_up(={self.warm_up}) must be at least 0 versions")
+
+    @classmethod
+    def of(cls, first: float, decay: LearningRateDecay) -> "LearningRate":
+        """The rate that an experiment asks for."""
+        return cls(first, decay.kind, decay.factor, decay.every, decay.warm_up)
 
     def at(self, version: int) -> float:
         """The rate at `version`."""

@@ -13,17 +13,14 @@ from gboard_sim.fleet.conditions import UPLOAD, Conditions
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.live_sessions import LiveSessions
 from gboard_sim.fleet.opened import Batch, Opened
+from gboard_sim.fleet.payloads import Payloads
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.rules import Weights
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
-from gboard_sim.protocols import Codec, Learner, Triggered
-from gboard_sim.records import Attempt, Flags, Floats, Ints
-from gboard_sim.uploads import Dropouts, Sizes, Uploads
-
-REPORT_BYTES = 96
-"""What a phone sends of an evaluation: a dozen numbers, each of eight bytes (assumed)."""
+from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.uploads import Dropouts, Uploads
 
 
 class FlightDesk:
@@ -36,15 +33,11 @@ class FlightDesk:
         conditions: What they meet.
         live: Runs sessions that share links; None works all out as arrays at their beginning.
         next_window: Where a session goes on that outlives its window; None ends it there.
-        learner: The learning half.
-        codec: How large an update is.
-        sizes: How large each attempt's is, where that follows from its text.
+        payloads: How large they are, and who sends one.
         accounts: Where sessions are logged.
         admission: Who may take part.
         allowance: What phones may spend.
-        parameters: Numbers in an update.
         keeps: Whether a phone whose upload was not used keeps its training.
-        trigger: Decides who sends, where a phone looks at its update first; None where all send.
         weights: What an upload's weight is.
         configured: Told of phones that are configured, and when: to check that they may be.
         landed: Told of the phones of sessions that are over.
@@ -62,15 +55,11 @@ class FlightDesk:
         conditions: Conditions,
         live: LiveSessions | None,
         next_window: NextWindow | None,
-        learner: Learner,
-        codec: Codec,
-        sizes: Sizes | None,
+        payloads: Payloads,
         accounts: Accounts,
         admission: Admission,
         allowance: Allowance,
-        parameters: int,
         keeps: bool,
-        trigger: Triggered | None,
         weights: Weights,
         configured: Callable[[Ints, Floats], None],
         landed: Callable[[Ints], None],
@@ -82,18 +71,14 @@ class FlightDesk:
         self._conditions = conditions
         self._live = live
         self._next_window = next_window
-        self._learner = learner
+        self._payloads = payloads
         self._accounts = accounts
         self._admission = admission
         self._allowance = allowance
         self._keeps = keeps
-        self._trigger = trigger if "send" in learner.answers else None
         self._weights = weights
         self._configured = configured
         self._landed = landed
-        self._sizes = sizes
-        known = codec.size == "fixed" and sizes is None
-        self._fixed_bytes = codec.payload_bytes(parameters) if known else None
 
     def configure(self, held: Selection, start_s: Floats, version: int) -> Flight:
         """Hands out the plan of a version.
@@ -105,12 +90,11 @@ class FlightDesk:
         """
         self._configured(held.phone, start_s)
         self._accounts.participated(held.checked_in_s)
-        fixed_bytes = self._fixed_bytes if held.task == "train" else REPORT_BYTES
-        payload = np.full(held.held, fixed_bytes or 0, dtype=np.int64)
+        payload = self._payloads.known(held)
         opened = self._ask(held, start_s, version, payload)
         flight = self._flight(held, version, opened, payload)
-        if held.task == "train" and (self._fixed_bytes is None or self._trigger is not None):
-            self._measure(flight)
+        if self._payloads.depend_on_phones(held):
+            self._payloads.find(flight)
             sends = ~flight.silent
             flight.opened = self._ask(held, start_s, version, flight.payload_bytes, sends)
         if self._live is None:
@@ -299,52 +283,3 @@ class FlightDesk:
                 used_in=flight.used_in,
             )
             self._accounts.write(flight.first_session, columns)
-
-    def _measure(self, flight: Flight) -> None:
-        """Finds what timing needs of the attempts that get as far as their uploads.
-
-        That is the payload where sizes follow from the text or the codec is measured, 0 for the
-        others; and where uploads are triggered, who stays silent. A phone that tries again what it
-        sent before is not judged.
-        """
-        rows, phone = np.arange(len(flight.open)), flight.held.phone
-        priced = price(flight.opened.asked, self._conditions, self._next_window)
-        stints = self._desk.stints(flight.opened.batch(priced, rows))
-        judged = priced.reached[UPLOAD] & ~self._phones.complete[phone]
-        if self._trigger is None:
-            judged[:] = False
-        is_measured = self._fixed_bytes is None and self._sizes is None
-        asked = priced.reached[UPLOAD] if is_measured else judged
-        if self._sizes is not None:
-            sent = np.flatnonzero(priced.reached[UPLOAD])
-            flight.payload_bytes[sent] = self._sizes(stints.take(sent))
-        attempts = [
-            Attempt(
-                flight.first_session + row,
-                int(phone[row]),
-                int(flight.nth[row]),
-                stints.attempt(row),
-            )
-            for row in np.flatnonzero(asked).tolist()
-        ]
-        self._learner.expect(attempts)
-        looked = np.full(len(rows), np.nan)
-        for attempt in attempts:
-            row, found = attempt.session - flight.first_session, self._learner.measure(attempt)
-            if is_measured:
-                if found.payload_bytes is None:
-                    raise TypeError("learner.measure gave no payload_bytes for a measured codec")
-                flight.payload_bytes[row] = found.payload_bytes
-            if judged[row] and self._trigger is not None:
-                value = getattr(found, self._trigger.looks_at)
-                if value is None:
-                    raise TypeError(
-                        f"learner.measure gave no {self._trigger.looks_at} for a triggered schedule"
-                    )
-                looked[row] = value
-        if self._trigger is not None and judged.any():
-            windows = self._phones.kept[phone[judged]].astype(np.int64) + 1
-            base = flight.opened.base[judged]
-            sends = self._trigger.sends(flight.version, base, windows, looked[judged])
-            flight.silent[judged] = ~sends
-            flight.payload_bytes[flight.silent] = 0

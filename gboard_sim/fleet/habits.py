@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.fleet.intervals import TICKS_PER_S, Intervals
 from gboard_sim.fleet.person_day import DAY_TICKS, Signals, live
 from gboard_sim.fleet.population import Population
@@ -108,7 +109,7 @@ def eligible(signals: Signals, settle: int) -> tuple[Ints, Ints, Ints]:
     lowest = np.searchsorted(busy, start, side="right")
     count = np.searchsorted(free, end, side="left") - lowest
     which = np.repeat(np.arange(len(start)), count)
-    gap = np.arange(len(which)) + np.repeat(lowest - np.cumsum(count) + count, count)
+    gap = ranges.members(lowest, count)
     start = np.maximum(start[which], free[gap])
     end = np.minimum(end[which], busy[gap])
     row = start >> _ROW_BITS

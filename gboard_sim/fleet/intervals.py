@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.records import Floats, Ints
 
 TICKS_PER_S = 1024.0
@@ -82,8 +83,7 @@ def intersect(one: Intervals, other: Intervals) -> Intervals:
     beyond = np.searchsorted(starts, _keys(one.phone, one.end_s, shift), side="left")
     count = np.maximum(beyond - lowest, 0)
     left = np.repeat(np.arange(len(one)), count)
-    nth = np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count)
-    right = np.repeat(lowest, count) + nth
+    right = ranges.members(lowest, count)
     return Intervals(
         one.phone[left],
         np.maximum(one.start_s[left], other.start_s[right]),

@@ -1,7 +1,6 @@
 """Runs a fleet: the one entry point of this half."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
@@ -17,11 +16,13 @@ from gboard_sim.fleet.conditions import Conditions
 from gboard_sim.fleet.continuous_sync import ContinuousSync, Histogram
 from gboard_sim.fleet.feasibility import Demand, check_feasible
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
+from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.invariants import Invariants
 from gboard_sim.fleet.live_sessions import LiveSessions
 from gboard_sim.fleet.pacing import Pacing
+from gboard_sim.fleet.payloads import Payloads
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.rounds import Rounds
@@ -32,69 +33,11 @@ from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Answered, Codec, Learner, Schedule, Triggered
-from gboard_sim.records import Floats, Ints, Sessions
+from gboard_sim.records import Sessions
 from gboard_sim.units import DAY_S, HOUR_S
 from gboard_sim.uploads import Sizes
 
 _STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit
-
-
-@dataclass(frozen=True, slots=True)
-class FleetEnd:
-    """What a run of the fleet came to.
-
-    Attributes:
-        stop_reason: `days`, `versions`, `budget:<name>`, or the learner's own reason.
-        ended_s: When it ended.
-        versions: Server steps.
-        rounds: Cohorts closed with a version.
-        abandoned: Rounds that too few uploads reached in time.
-        checkins: Check-ins, rejected ones included.
-        evaluations: Versions that phones judged.
-        rejected: Check-ins that were turned away. They cost no bytes and no joules here: no
-            published figure for a check-in was found.
-        turned_away: Those of them that came when phones were wanted: a bound or a limit of the
-            phone's own kept it away.
-        cycles_abandoned: Cycles that started over because their base was too old.
-        sessions: Sessions logged.
-        participations: Uploads of each phone that became part of a version, or of a buffer that was
-            not full at the end. Shape [phones].
-        payloads: Payloads of which any byte left each phone. Shape [phones].
-        download_bytes: Bytes that reached each phone, installs included. Shape [phones].
-        install_bytes: Bytes that installs of unselected phones moved.
-        installs: Completed installs of unselected phones.
-        upload_bytes: Bytes that left each phone. Shape [phones].
-        energy_j: Joules of each phone: low, central, high. Shape [3, phones].
-        first_eligible_s: When each phone was first eligible; infinite where it never was.
-            Shape [phones].
-        eligible_by_hour: Mean number of eligible phones in each simulated hour. Shape [hours].
-        eligible_by_local_hour: Mean number of eligible phones in each hour of their own day.
-            Shape [24].
-        participants_by_hour: Configured sessions by the hour of their check-in. Shape [hours].
-    """
-
-    stop_reason: str
-    ended_s: float
-    versions: int
-    rounds: int
-    abandoned: int
-    evaluations: int
-    checkins: int
-    rejected: int
-    turned_away: int
-    cycles_abandoned: int
-    sessions: int
-    participations: Ints = field(repr=False)
-    payloads: Ints = field(repr=False)
-    download_bytes: Ints = field(repr=False)
-    install_bytes: int
-    installs: int
-    upload_bytes: Ints = field(repr=False)
-    energy_j: Floats = field(repr=False)
-    first_eligible_s: Floats = field(repr=False)
-    eligible_by_hour: Floats = field(repr=False)
-    eligible_by_local_hour: Floats = field(repr=False)
-    participants_by_hour: Ints = field(repr=False)
 
 
 def _invariants(rules: RoundRules | BufferRules, terms: Terms, phones: int) -> Invariants:
@@ -229,22 +172,30 @@ def simulate(
         answer_bytes=codec.answer_bytes if isinstance(codec, Answered) else 0,
         keeps_versions=keeps_versions,
     )
+    next_window = calendar.next_available if terms.pauses else None
+    payloads = Payloads(
+        codec=codec,
+        parameters=parameters,
+        sizes=sizes,
+        trigger=schedule if isinstance(schedule, Triggered) else None,
+        learner=learner,
+        desk=desk,
+        phones=phones,
+        conditions=conditions,
+        next_window=next_window,
+    )
     flights = FlightDesk(
         env=env,
         phones=phones,
         desk=desk,
         conditions=conditions,
         live=LiveSessions(env, conditions, terms.capacity) if shared else None,
-        next_window=calendar.next_available if terms.pauses else None,
-        learner=learner,
-        codec=codec,
-        sizes=sizes,
+        next_window=next_window,
+        payloads=payloads,
         accounts=accounts,
         admission=admitted,
         allowance=spending,
-        parameters=parameters,
         keeps=schedule.keeps_unsent,
-        trigger=schedule if isinstance(schedule, Triggered) else None,
         weights=weights,
         configured=lambda phone, at_s: invariants.selected(
             phone, at_s, *calendar.next_available(phone, at_s)
@@ -301,6 +252,18 @@ def simulate(
         download_bytes=accounts.download_bytes,
         upload_bytes=accounts.upload_bytes,
     )
+    return _end(server, accounts, admitted, eligibility, judging, sync)
+
+
+def _end(
+    server: Server,
+    accounts: Accounts,
+    admission: Admission,
+    eligibility: Eligibility,
+    judging: FederatedEvaluation | None,
+    sync: ContinuousSync | None,
+) -> FleetEnd:
+    """What the run came to; what installs took of the phones is added to their accounts."""
     if sync is not None:
         accounts.download_bytes += sync.download_bytes
         accounts.energy_j += sync.energy_j
@@ -313,11 +276,11 @@ def simulate(
         evaluations=judging.rounds if judging else 0,
         checkins=accounts.checkins,
         rejected=accounts.rejected,
-        turned_away=admitted.turned_away,
+        turned_away=admission.turned_away,
         cycles_abandoned=accounts.cycles_abandoned,
         sessions=accounts.sessions,
-        participations=admitted.used.astype(np.int64),
-        payloads=admitted.payloads.astype(np.int64),
+        participations=admission.used.astype(np.int64),
+        payloads=admission.payloads.astype(np.int64),
         download_bytes=accounts.download_bytes,
         install_bytes=int(sync.download_bytes.sum()) if sync else 0,
         installs=sync.installs if sync else 0,

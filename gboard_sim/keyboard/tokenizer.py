@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
+from gboard_sim import ranges
 from gboard_sim.errors import CorpusError
 
 UNKNOWN = 0
@@ -50,8 +51,7 @@ class PieceTable:
         begins = np.concatenate([[0], np.cumsum(lengths)])
         if len(self.pieces) == len(self.offsets) - 1:  # one piece a word
             return self.pieces[words], begins
-        within = np.arange(begins[-1]) - np.repeat(begins[:-1], lengths)
-        return self.pieces[np.repeat(self.offsets[:-1][words], lengths) + within], begins
+        return self.pieces[ranges.owned(self.offsets, words)], begins
 
 
 class Tokenizer:

@@ -7,7 +7,7 @@ the fleet calls; nothing here depends on how soon a worker answers, so neither d
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -19,41 +19,17 @@ from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Sc
 from gboard_sim.learning.evaluation.held_out import HeldOutText
 from gboard_sim.learning.jobs import Result, Stretched
 from gboard_sim.learning.judgements import Judgements
-from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.measuring import Measuring
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
+from gboard_sim.learning.version_maker import Made, VersionMaker
 from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
-from gboard_sim.records import (
-    Answer,
-    Attempt,
-    Cohort,
-    Ints,
-    Measure,
-    Outcome,
-    PrivacyEvent,
-    Typing,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A version that was made but not yet settled.
-
-    Attributes:
-        outcome: What the fleet will be told, without what evaluation adds.
-        state: The learner's state then.
-        closing: The cohort that made it; None for version 0.
-        norm: L2 norm of the mean update.
-    """
-
-    outcome: Outcome
-    state: LearnerState
-    closing: Closing | None = None
-    norm: float = 0.0
+from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, PrivacyEvent
+from gboard_sim.typing_record import Typing
 
 
 class FederatedLearner:
@@ -133,9 +109,7 @@ class FederatedLearner:
         self._typing = typing
         self._model_bytes = model_bytes
         self._pool = pool
-        self._snapshots = snapshots
         self._close = close
-        self._mechanism = mechanism
         self._validation = validation
         self._evaluate_every = evaluate_every
         self._stop_rules = stop_rules
@@ -143,25 +117,32 @@ class FederatedLearner:
         self._checkpoint_every = checkpoint_every
         self._checkpoint = checkpoint
         self._held_out = held_out
-        self._adaptive = adaptive
         self._residuals = residuals
         self._downlink = downlink
         updates, most = measured or (None, 0)
         compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measuring = Measuring(compares=compares, updates=updates, most=most)
-        self._enter = enter
+        self._maker = VersionMaker(
+            answers=self.answers,
+            snapshots=snapshots,
+            mechanism=mechanism,
+            adaptive=adaptive,
+            residuals=residuals,
+            enter=enter,
+            downlink=downlink,
+        )
         self._state = state
         self._settled = state.version
         self._stopping = state.stopping
         self._closings: deque[Closing] = deque()
         self._judged = Judgements()
-        self._made: dict[int, _Made] = {}
+        self._made: dict[int, Made] = {}
         self._outcomes: dict[int, Outcome] = {}
         self.recall_at_3: float | None = None
         self.waited_s = 0.0
         if state.version == 0:
             self._settled = -1
-            self._made[0] = _Made(Outcome(0), state)
+            self._made[0] = Made(Outcome(0), state)
             self._judged.scorings[0] = validation(0)
 
     @property
@@ -294,47 +275,11 @@ class FederatedLearner:
 
     def _make(self, closing: Closing) -> None:
         """Apply a complete cohort's mean update: the next version."""
-        cohort, before = closing.cohort, self._state
-        version = cohort.makes_version
-        published = self._snapshots.read(before.version)
-        step = closing.make(before, published if before.master is None else before.master)
-        event = step.event or self._mechanism.event(version, len(cohort.uploads))
-        if event is not None:
-            self._enter(event)
-        parameters, master = step.parameters, None
-        if self._downlink is not None:
-            master = parameters
-            parameters = self._downlink.publish(published, master, version)
-        self._snapshots.write(version, parameters)
-        marks = [mark for kind, mark in (("bytes", "+"), ("send", "]")) if kind in self.answers]
-        measured = sum(any(m in lost.shape for m in marks) for lost in cohort.dropouts)
-        self._measuring.settle(cohort)
-        totals, memory, local = before.totals, before.memory, None
-        if self._adaptive is not None:
-            memory, local = self._adaptive.adapt(memory, version, closing.loss)
-        self._state = LearnerState(
-            version=version,
-            oldest_version=cohort.oldest_version,
-            optimizer=step.optimizer,
-            master=master,
-            totals=Totals(
-                sessions_trained=totals.sessions_trained + closing.sessions + measured,
-                sessions_trained_unused=totals.sessions_trained_unused + measured,
-                trained_tokens=totals.trained_tokens + closing.tokens,
-                budget_tokens=totals.budget_tokens + closing.budget_tokens,
-            ),
-            memory=memory,
-            residuals=self._residuals.after(version) if self._residuals else None,
-            mechanism=step.mechanism,
-        )
-        outcome = Outcome(
-            version=version,
-            local=local,
-            metrics={"loss": closing.loss},
-            utility=closing.utility if "utility" in self.answers else None,
-            privacy=() if event is None else (event,),
-        )
-        self._made[version] = _Made(outcome, self._state, closing, step.norm)
+        made = self._maker.make(closing, self._state)
+        self._measuring.settle(closing.cohort)
+        self._state = made.state
+        version = made.state.version
+        self._made[version] = made
         if version % self._evaluate_every == 0:
             self._judged.scorings[version] = self._validation(version)
 

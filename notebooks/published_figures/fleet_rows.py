@@ -7,11 +7,12 @@ import numpy as np
 from rows import Row, experiment
 
 from gboard_sim import world
+from gboard_sim.downloads import model_bytes
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
-from gboard_sim.fleet.simulation import FleetEnd, simulate
+from gboard_sim.fleet.fleet_end import FleetEnd
+from gboard_sim.fleet.simulation import simulate
 from gboard_sim.learning.model.spec import flop_per_token, parameter_count
-from gboard_sim.learning_half import model_bytes
 from gboard_sim.units import DAY_S, HOUR_S
 
 MEAN_ROWS = 750.0

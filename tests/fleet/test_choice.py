@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gboard_sim.answers import read_outcomes
 from gboard_sim.fleet.choice import ChoiceRules, Chooser
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
@@ -14,7 +15,7 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.journal import Journal, read_outcomes
+from gboard_sim.journal import Journal
 from gboard_sim.records import Outcome, Sessions
 
 

@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gboard_sim.answers import read_measures, read_outcomes
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
-from gboard_sim.journal import Journal, read_measures, read_outcomes
+from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText

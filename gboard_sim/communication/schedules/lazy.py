@@ -8,44 +8,29 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
-import numpy as np
-
-from gboard_sim.communication.local_plan import LocalPlan
-from gboard_sim.records import Flags, Floats, Ints, LocalWork
+from gboard_sim.communication.schedules.by_norm import ByNorm
+from gboard_sim.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Lazy:
-    """In every window a phone checks in, trains, and sends if ||u|| >= `norm` or its age >= `age`.
+class Lazy(ByNorm):
+    """A phone sends if ||u|| >= `norm` or its age >= `age`; else it keeps u, as `ByNorm` says.
 
-    The update u is its weights minus those that its cycle started from, and its age the number of
-    versions made since. A phone that stays silent keeps its training and trains on from its own
-    weights in the next window. What was sent and not accepted is sent again, not judged again. A
-    learner that knows no norm (a fleet alone) has every phone send.
+    The age is the number of versions made since the one that its cycle started from.
 
     Attributes:
-        work: How much each class of phone trains in one window.
         norm: Norm from which on a phone sends.
         age: Versions from which on it sends in any case.
         max_age: Versions after which a phone that was silent, turned away, late or interrupted
             starts over; None is never.
-        looks_at: What a phone measures before it sends.
         name: Its name in experiment files.
-        keeps_unsent: A phone that was turned away, late or interrupted keeps its training.
-        rests: No window goes by without training.
-        rebases: A cycle stays at the version that it started from.
 
     Raises:
         ValueError: A value is out of range.
     """
 
     name: ClassVar[str] = "lazy"
-    looks_at: ClassVar[str] = "norm"
-    keeps_unsent: ClassVar[bool] = True
-    rests: ClassVar[bool] = False
-    rebases: ClassVar[bool] = False
 
-    work: LocalPlan
     norm: float = 1.0
     age: int = 10
     max_age: int | None = None
@@ -61,15 +46,7 @@ class Lazy:
                 "start over before it may send"
             )
 
-    def uploads(self, stints: Ints) -> Flags:
-        """True for every phone: each window may end in an upload. Shape [n]."""
-        return np.ones(stints.shape, dtype=np.bool_)
-
     def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
         """Which of some phones send: see `protocols.Triggered`. Shape [n]."""
         chosen: Flags = (found >= self.norm) | (version - base >= self.age)
         return chosen
-
-    def local(self, version: int) -> tuple[LocalWork, ...]:
-        """The local work of each phone class in a cycle that starts from `version`."""
-        return self.work.at(version)

@@ -11,45 +11,31 @@ from typing import ClassVar
 
 import numpy as np
 
-from gboard_sim.communication.local_plan import LocalPlan
-from gboard_sim.records import Flags, Floats, Ints, LocalWork
+from gboard_sim.communication.schedules.by_norm import ByNorm
+from gboard_sim.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class NormTriggered:
-    """In every window a phone checks in, trains on, and sends if its update is long enough.
+class NormTriggered(ByNorm):
+    """At server version v, ||u||^2 > threshold (v + 1)^(1 - epsilon) eta_v^2 has a phone send.
 
-    At server version v an update u, its weights minus those that its cycle started from, is sent if
-    ||u||^2 > threshold (v + 1)^(1 - epsilon) eta_v^2, with eta_v the phones' learning rate. A phone
-    that stays silent keeps its training and trains on from its own weights in the next window, as
-    under `every_kth`; it sends whatever its update after `most_windows`. With `epsilon` 1 the
-    threshold is constant. What was sent and not accepted is sent again, not judged again. A
-    learner that knows no norm (a fleet alone) has every phone send.
+    eta_v is the phones' learning rate. With `epsilon` 1 the threshold is constant. After
+    `most_windows` a phone sends whatever its update; the rest is as `ByNorm` says.
 
     Attributes:
-        work: How much each class of phone trains in one window.
         threshold: c_0; see above.
         epsilon: How the threshold grows; 1 is not at all.
         most_windows: Windows after which a phone sends in any case; None is never.
         max_age: Versions after which a phone that was silent, turned away, late or interrupted
             starts over; None is never.
-        looks_at: What a phone measures before it sends.
         name: Its name in experiment files.
-        keeps_unsent: A phone that was turned away, late or interrupted keeps its training.
-        rests: No window goes by without training.
-        rebases: A cycle stays at the version that it started from.
 
     Raises:
         ValueError: A value is out of range.
     """
 
     name: ClassVar[str] = "norm_triggered"
-    looks_at: ClassVar[str] = "norm"
-    keeps_unsent: ClassVar[bool] = True
-    rests: ClassVar[bool] = False
-    rebases: ClassVar[bool] = False
 
-    work: LocalPlan
     threshold: float = 1.0
     epsilon: float = 1.0
     most_windows: int | None = None
@@ -68,10 +54,6 @@ class NormTriggered:
                 "lose what it keeps for later"
             )
 
-    def uploads(self, stints: Ints) -> Flags:
-        """True for every phone: each window may end in an upload. Shape [n]."""
-        return np.ones(stints.shape, dtype=np.bool_)
-
     def sends(self, version: int, base: Ints, stints: Ints, found: Floats) -> Flags:
         """Which of some phones send: see `protocols.Triggered`. Shape [n]."""
         rate = self.work.learning_rate.at(version)
@@ -79,7 +61,3 @@ class NormTriggered:
         due = stints >= (np.inf if self.most_windows is None else self.most_windows)
         chosen: Flags = (found**2 > least) | due
         return chosen
-
-    def local(self, version: int) -> tuple[LocalWork, ...]:
-        """The local work of each phone class in a cycle that starts from `version`."""
-        return self.work.at(version)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.learning.baselines.ngram_counts import Level, Symbols, Words, contexts, find, levels
 from gboard_sim.records import Flags, Floats, Ints
 
@@ -139,8 +140,7 @@ class KneserNey:
         # Words seen after it: n-grams first[i]:first[i + 1] of each context, laid end to end.
         size = level.first[context + 1] - level.first[context]
         query = np.repeat(np.arange(len(live)), size)
-        place = np.arange(len(query)) - np.repeat(np.cumsum(size) - size, size)
-        ngram = level.first[context][query] + place
+        ngram = ranges.members(level.first[context], size)
         symbol = level.keys[ngram] % base
         listed = symbol != self.symbols.unknown
         query = np.concatenate([query[listed], np.repeat(np.arange(len(live)), k)])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim import ranges
 from gboard_sim.records import Flags, Ints
 
 Words = npt.NDArray[np.int32]
@@ -66,7 +67,7 @@ def contexts(symbols: Symbols, words: Words, offsets: Ints, order: int) -> list[
         young to have one; its `<s>` counts as a symbol. Shape [w] each.
     """
     text = symbols.of_word[words]
-    place = np.arange(len(words)) - np.repeat(offsets[:-1], np.diff(offsets))
+    place = ranges.places(np.diff(offsets))
     packed = [np.zeros(len(words), dtype=np.int64)]
     for depth in range(1, order):
         before = np.concatenate([np.zeros(depth, dtype=np.int64), text])[: len(words)]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.learning.evaluation.evaluation import ROWS, Recall
 from gboard_sim.learning.evaluation.parts import Parts
 from gboard_sim.learning.evaluation.tally import Tally
@@ -46,8 +47,8 @@ class TallyPhones:
     def work(self, workshop: Workshop) -> Tally:
         """The phones' sums."""
         rows = workshop.rows("later")
-        chosen = _runs(rows.first, self.phones)
-        words = _runs(rows.word_offsets, chosen)
+        chosen = ranges.owned(rows.first, self.phones)
+        words = ranges.owned(rows.word_offsets, chosen)
         scored = workshop.scorer.score(rows, chosen, workshop.snapshots.read(self.version))
         targets = rows.words[words]
         typed = rows.word_offsets[rows.first[self.phones + 1]]
@@ -59,14 +60,6 @@ class TallyPhones:
             phone=np.repeat(np.arange(len(self.phones)), counts),
             phones=len(self.phones),
         )
-
-
-def _runs(first: Ints, of: Ints) -> Ints:
-    """The members `first[i]:first[i + 1]` of each i in `of`, one after another."""
-    counts = first[of + 1] - first[of]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    found: Ints = np.repeat(first[of], counts) + within
-    return found
 
 
 class Reporting(Parts[TallyPhones, Tally]):

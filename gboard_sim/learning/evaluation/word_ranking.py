@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim import ranges
 from gboard_sim.keyboard.tokenizer import PieceTable, Tokenizer
 from gboard_sim.records import Flags, Floats, Ints
 
@@ -127,8 +128,7 @@ def rank(tree: PieceTree, contexts: int, next_logprobs: NextLogprobs, k: int = 3
         _enter(found, at[worded], tree.word[here[worded]], (so_far + boundary)[worded])
         sizes = tree.first[here + 1] - tree.first[here]
         row = np.repeat(np.arange(len(chosen)), sizes)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        below = tree.child[tree.first[here][row] + within]
+        below = tree.child[ranges.members(tree.first[here], sizes)]
         opened = so_far[row] + logprobs[row, tree.last[below]]
         left = np.ones(len(context), np.bool_)
         left[chosen] = False

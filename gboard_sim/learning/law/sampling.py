@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim import seeds
+from gboard_sim import ranges, seeds
 from gboard_sim.learning.baselines.ngram_counts import Words
 from gboard_sim.learning.law.law import Law
 from gboard_sim.records import Floats, Ints
@@ -64,7 +64,7 @@ def sample(law: Law, users: int, counts: MessageCounts, seed: int) -> LawText:
     """The messages of users 0 to `users` - 1."""
     written = counts.draw(users, seed)
     user = np.repeat(np.arange(users), written)
-    nth = np.arange(len(user)) - np.repeat(np.cumsum(written) - written, written)
+    nth = ranges.places(written)
     topic = _pick(mixtures(law, users, seed), user, seeds.uniforms(seed, "law/topic", user, nth))
     length = _pick(
         law.length_share[None],

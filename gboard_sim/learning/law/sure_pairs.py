@@ -12,6 +12,7 @@ to coverage.
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.learning.baselines.ngram_counts import Words
 from gboard_sim.learning.law.ceiling import posterior
 from gboard_sim.learning.law.law import Law
@@ -41,7 +42,7 @@ def pair_probabilities(law: Law, words: Words, offsets: Ints, known: Flags) -> F
     previous = np.empty(len(extended), np.int64)
     previous[1:] = extended[:-1]
     previous[starts[:-1]] = law.start
-    place = np.arange(len(extended)) - np.repeat(starts[:-1], np.diff(starts))
+    place = ranges.places(np.diff(starts))
     goes_on = _goes_on(law.length_share)[np.minimum(place, len(law.length_share) - 1)]
     best = np.zeros(len(extended))
     following = [law.after(word) for word in range(len(law.words) + 1)]

@@ -6,6 +6,7 @@ from itertools import count
 
 import numpy as np
 
+from gboard_sim import ranges
 from gboard_sim.learning.text.packing import Batch, Ids, pack
 from gboard_sim.records import Ints, Stint
 from gboard_sim.seeds import uniforms
@@ -25,10 +26,8 @@ class TokenStore:
 
     def pack(self, rows: Ints, lane: int) -> Batch:
         """The given rows as one batch."""
-        starts = self.first[rows]
-        lengths = self.first[rows + 1] - starts
-        at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-        return pack(self.tokens[at], lengths, lane)
+        lengths = self.first[rows + 1] - self.first[rows]
+        return pack(self.tokens[ranges.owned(self.first, rows)], lengths, lane)
 
 
 def _spoken(store: TokenStore, stint: Stint) -> Ints:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim import ranges
 from gboard_sim.records import Floats, Ints
 
 WordIds = npt.NDArray[np.int32]
@@ -55,8 +56,7 @@ class Corpus:
         bounds = self.first()
         counts = np.diff(bounds)[users]
         first = np.concatenate([[0], np.cumsum(counts)])
-        within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
-        return first, np.repeat(bounds[:-1][users], counts) + within
+        return first, ranges.owned(bounds, users)
 
     def ids_of(self, words: Iterable[str]) -> WordIds:
         """The ids of words; -1 for a word that nobody typed."""
@@ -74,8 +74,7 @@ class Corpus:
         """
         lengths = np.diff(self.offsets)[messages]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return self.words[np.repeat(self.offsets[:-1][messages], lengths) + within], offsets
+        return self.words[ranges.owned(self.offsets, messages)], offsets
 
     def counts(self, messages: Ints) -> Ints:
         """How often each word of the lexicon stands in some messages. Shape [len(lexicon)]."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gboard_sim import ranges
 from gboard_sim.records import Ints
 
 BOS = 1  # the start of a message, <s>; sentencepiece's id of it, and the padding's
@@ -88,12 +89,11 @@ def pack(tokens: Ids, lengths: Ints, lane: int, bos: int = BOS) -> Batch:
     count = int(lengths.sum())
     if count == 0 or count != len(tokens):
         raise ValueError(f"lengths sum to {count}, tokens are {len(tokens)}: must be equal, not 0")
-    within = np.arange(count) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    first = np.flatnonzero(within % lane == 0)
+    first = np.flatnonzero(ranges.places(lengths) % lane == 0)
     sizes = np.diff(first, append=count)
     placed, lanes = _place(sizes.tolist(), lane)
     starts = np.array(placed)
-    positions = np.repeat(starts - first, sizes) + np.arange(count)
+    positions = ranges.members(starts, sizes)
     inputs = np.full(lanes * lane, bos, np.int32)
     targets = np.full(lanes * lane, bos, np.int32)
     reset = np.zeros(lanes * lane, np.float32)

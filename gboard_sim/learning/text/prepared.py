@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim import seeds
+from gboard_sim import ranges, seeds
 from gboard_sim.experiment_text import Text as Settings
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet
@@ -16,7 +16,8 @@ from gboard_sim.learning.text.injection import check, inject
 from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, build_store, rows_of
 from gboard_sim.learning.text.user_sets import UserSets, later
 from gboard_sim.learning.text.vocabulary import Vocabulary, train_vocabulary
-from gboard_sim.records import Flags, Floats, Ints, Typing
+from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.typing_record import Typing
 from gboard_sim.units import DAY_S
 
 
@@ -61,11 +62,10 @@ class PreparedText:
         chosen = np.sort(np.argsort(seeds.bits(0, "evaluation", np.arange(rows.rows)))[:most])
         lengths = np.diff(rows.word_offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return EvaluationSet(
             name=name,
             rows=chosen,
-            words=rows.words[np.repeat(rows.word_offsets[chosen], lengths) + within],
+            words=rows.words[ranges.owned(rows.word_offsets, chosen)],
             offsets=offsets,
             known=self.known,
             groups={group: mask[chosen] for group, mask in (groups or {}).items()},

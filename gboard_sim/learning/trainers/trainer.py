@@ -77,6 +77,10 @@ class Carry:
     out: npt.NDArray[np.float32]
     state: npt.NDArray[np.float32]
 
+    def at(self, where: npt.NDArray[np.integer] | slice) -> "Carry":
+        """Some of the states."""
+        return Carry(self.out[where], self.state[where])
+
 
 def empty_carry(spec: ModelSpec, lanes: int) -> Carry:
     """The state before anything was typed."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gboard_sim.keyboard.tokenizer import BEGIN, UNKNOWN, Tokenizer
-from gboard_sim.learning.evaluation import piece_word_scorer
+from gboard_sim.learning.evaluation import piece_search, piece_version, piece_word_scorer
 from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import SHOWN
 from gboard_sim.learning.model.graphs import shipped_graphs
@@ -164,7 +164,7 @@ def word_places(rows):
 @pytest.mark.parametrize("flat_from", [0, 100])  # 0: every context is bounded as a flat one
 @pytest.mark.parametrize("scale", [0.0, 0.1, 1.0, 3.0])
 def test_every_word_equals_full_enumeration(world, monkeypatch, scale, flat_from):
-    monkeypatch.setattr(piece_word_scorer, "_FLAT", flat_from)
+    monkeypatch.setattr(piece_search, "_FLAT", flat_from)
     parameters = world.random_parameters(scale)
     chosen = np.array([4, 0, 1])  # in an order of their own
     found = world.scorer().score(world.rows, chosen, parameters)
@@ -201,7 +201,7 @@ def test_the_flat_bound_changes_no_result_of_any_model(world, monkeypatch, name)
     parameters = initial_parameters(spec, world.tokenizer.size, 1)
     chosen = np.arange(world.rows.rows)
     plain = world.scorer(spec).score(world.rows, chosen, parameters)
-    monkeypatch.setattr(piece_word_scorer, "_FLAT", 0)
+    monkeypatch.setattr(piece_search, "_FLAT", 0)
     same(world.scorer(spec).score(world.rows, chosen, parameters), plain)
 
 
@@ -215,8 +215,9 @@ def test_neither_blocks_nor_company_change_a_word(world, monkeypatch):
         alone = scorer.score(world.rows, np.array([row]), parameters)
         np.testing.assert_allclose(alone.logprob, together.logprob[words], atol=1e-5, rtol=1e-6)
         np.testing.assert_array_equal(alone.shown, together.shown[words])
-    monkeypatch.setattr(piece_word_scorer, "_BLOCK", 3)
-    monkeypatch.setattr(piece_word_scorer, "_TOGETHER", 5)
+    monkeypatch.setattr(piece_word_scorer, "BLOCK", 3)
+    monkeypatch.setattr(piece_search, "BLOCK", 3)
+    monkeypatch.setattr(piece_version, "_TOGETHER", 5)
     same(scorer.score(world.rows, chosen, parameters), together)
 
 
@@ -249,7 +250,7 @@ def test_the_flat_bound_spares_a_model_before_training_most_spellings(monkeypatc
     monkeypatch.setattr(NumpyModel, "logits", counted)
     found = world.scorer().score(world.rows, chosen, parameters)
     bounded, asked = sum(asked), []
-    monkeypatch.setattr(piece_word_scorer, "_FLAT", firsts)
+    monkeypatch.setattr(piece_search, "_FLAT", firsts)
     same(world.scorer().score(world.rows, chosen, parameters), found)
     words = len(found.logprob)
     assert firsts > 150

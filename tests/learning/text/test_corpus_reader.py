@@ -156,7 +156,7 @@ def test_any_text_is_read_as_the_word_rule_has_it(write, messages):
     reading = scan_corpus(write(*rows), skip_bad_lines=False)
     corpus = reading.corpus
     found = sorted(
-        (corpus.users[corpus.user[m]], [corpus.lexicon[w] for w in corpus.gather([m])[0]])
+        (corpus.users[corpus.user[m]], [corpus.lexicon[w] for w in corpus.gather(np.array([m]))[0]])
         for m in range(corpus.messages)
     )
     assert found == sorted((user, words(text)) for user, text, _ in messages if words(text))

@@ -29,7 +29,10 @@ def write(tmp_path):
 def said(corpus):
     """The users with their words, message by message."""
     return [
-        (corpus.users[corpus.user[m]], " ".join(corpus.lexicon[w] for w in corpus.gather([m])[0]))
+        (
+            corpus.users[corpus.user[m]],
+            " ".join(corpus.lexicon[w] for w in corpus.gather(np.array([m]))[0]),
+        )
         for m in range(corpus.messages)
     ]
 

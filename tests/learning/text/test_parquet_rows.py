@@ -37,7 +37,7 @@ def write(tmp_path):
 
 
 def words(corpus):
-    return [" ".join(corpus.lexicon[w] for w in corpus.gather([m])[0]) for m in (0, 1)]
+    return [" ".join(corpus.lexicon[w] for w in corpus.gather(np.array([m]))[0]) for m in (0, 1)]
 
 
 @pytest.mark.parametrize("kind", STRINGS, ids=str)

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gboard_sim import summary
+from gboard_sim.fleet_figures import fleet_figures
 from gboard_sim.runlog import RunDirectory
+from gboard_sim.summary import plain
 from gboard_sim.tables import SCHEMAS
 
 SESSIONS = [
@@ -36,7 +37,7 @@ def found(path, sessions=SESSIONS, end=END, closed_s=(65.0, 160.0)):
     versions = [{"version": n, "closed_s": at} for n, at in enumerate(closed_s, start=1)]
     for name, made in (("sessions", rows), ("versions", versions)):
         pq.write_table(pa.Table.from_pylist(made, SCHEMAS[name]), path / f"{name}.parquet")
-    return summary.plain(summary.fleet_figures(RunDirectory(path), end))
+    return plain(fleet_figures(RunDirectory(path), end))
 
 
 def test_bytes_are_counted_by_purpose_and_add_up(tmp_path):
