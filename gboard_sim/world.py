@@ -38,6 +38,7 @@ from gboard_sim.learning.server_optimizers import OPTIMIZERS, ServerOptimizer
 from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
+from gboard_sim.privacy.mechanisms.adaptive_clip import BIT_BYTES
 from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism, Sized
 
 
@@ -311,6 +312,8 @@ def _codec(experiment: Experiment) -> Codec:
     if isinstance(made, codecs.Modular):
         up, down = beside_bytes(experiment)
         return replace(made, beside_bytes=up, answer_bytes=down)
+    if experiment.privacy.adaptive_clip is not None:
+        return codecs.Beside(made, BIT_BYTES)
     return made
 
 

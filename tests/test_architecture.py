@@ -10,7 +10,8 @@ GROUND = {
     "catalogue", "checkpoint", "errors", "experiment", "experiment_communication",
     "experiment_file", "experiment_fleet", "experiment_network", "experiment_privacy",
     "experiment_sweep", "experiment_text", "experiment_training", "experiment_values", "halves",
-    "inequality", "journal", "machine", "progress", "protocols", "provenance", "purposes",
+    "inequality", "journal", "ledger_file", "machine", "mechanism_table", "progress", "protocols",
+    "provenance", "purposes",
     "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
     "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
