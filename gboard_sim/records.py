@@ -303,6 +303,9 @@ class PrivacyEvent:
         clip: The L2 clip norm.
         deviation: Standard deviation of the noise on each number of the sum; None where each
             payload has its own.
+        applied: Root mean square of the noise that was added to the numbers of the sum; None where
+            nobody has it alone.
+        numbers: How many there were.
         refused: Sessions whose uploads the server left out, each with the reason.
         unmasked: What came from under masks; None where nothing was masked.
     """
@@ -313,6 +316,8 @@ class PrivacyEvent:
     noise_multiplier: float
     clip: float
     deviation: float | None = None
+    applied: float | None = None
+    numbers: int | None = None
     refused: tuple[tuple[int, str], ...] = ()
     unmasked: Unmasked | None = None
 

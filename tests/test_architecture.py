@@ -11,7 +11,8 @@ GROUND = {
     "experiment_errors", "experiment_file", "experiment_fleet", "experiment_keys",
     "experiment_network", "experiment_overrides", "experiment_privacy", "experiment_sweep",
     "experiment_text", "experiment_training", "experiment_values", "halves", "inequality",
-    "journal", "machine", "progress", "protocols", "provenance", "purposes", "ranges",
+    "journal", "ledger_file", "machine", "mechanism_table", "progress", "protocols", "provenance",
+    "purposes", "ranges",
     "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
     "summary_lines", "tables", "trace_file", "typing_record", "units", "uploads",
 }  # fmt: skip

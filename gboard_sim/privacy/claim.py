@@ -63,10 +63,12 @@ class Extrapolated:
     Attributes:
         population: Its phones.
         cohort: Uploads in its sums.
+        share: Of its noise, what the sums of the small one are given.
     """
 
     population: int
     cohort: int
+    share: float
 
     def __str__(self) -> str:
         return f"extrapolated: population {self.population}, cohort {self.cohort}"
@@ -74,6 +76,13 @@ class Extrapolated:
 
 class Accounting(Protocol):
     """Turns bounds on participation into epsilon; its attributes are what it counts with."""
+
+    def row(self, version: int) -> float:
+        """Deviation of the noise on the sum that makes a version, over the claim's multiplier.
+
+        The norm of that row of the noise's matrix; 0 where payloads have noise of their own.
+        """
+        ...
 
     def epsilon(self, bounds: Bounds) -> float:
         """The epsilon of one phone within these bounds; infinity where nothing hides it.

@@ -29,6 +29,10 @@ class NoisySums:
     honest: int
     delta: float
 
+    def row(self, version: int) -> float:
+        """The shares in a sum have noise for that sum alone; see `claim.Accounting`."""
+        return 1.0
+
     def epsilon(self, bounds: Bounds) -> float:
         """Of all sums that one phone takes part in; see `claim.Accounting`."""
         return distributed_accounting.epsilon(
