@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gboard_sim.errors import GboardSimError
-from gboard_sim.screen import print_json, screen
+from gboard_sim.screen import print_json, screen, width
 
 if TYPE_CHECKING:
     from gboard_sim.experiment import Experiment
@@ -176,15 +176,50 @@ def _document(finished: "Swept", found: "SweepAnalysis") -> dict[str, Any]:
     }
 
 
+_SPARE = (
+    "low",
+    "high",
+    "loss_low",
+    "loss_high",
+    "version",
+    "seeds",
+    "joules",
+    "down, MB",
+    "days",
+    "setting",
+)
+"""Columns that a narrow terminal does without, the first one first."""
+
+
 def _print(found: "SweepAnalysis", page: Path) -> None:
     """The settings and the cheapest of them, as tables."""
-    from gboard_sim.report.text_table import lines
+    from gboard_sim.report.text_table import fitted, lines
 
+    room = width()
     for table in (list(found.settings()), list(found.cheapest())):
-        if table:
-            print(*lines([_known(row) for row in table]), sep="\n")
-            print()
+        if not table:
+            continue
+        rows, left_out = [_known(row) for row in table], list[str]()
+        if room is not None:
+            costs = {cost.name: cost.short for cost in found.contents.costs()}
+            rows, left_out = fitted(_short(rows, costs), room, _SPARE)
+        print(*lines(rows), sep="\n")
+        if left_out:
+            print(f"no room for {'; '.join(left_out)}: the page has them")
+        print()
     print(os.fspath(page))
+
+
+def _short(rows: list[dict[str, object]], costs: dict[str, str]) -> list[dict[str, object]]:
+    """Swept keys by their last part where no other column has that name, and costs in short."""
+    last = [name.rpartition(".")[2] for name in rows[0]]
+    heads = {
+        name: short if last.count(short) == 1 else name
+        for name, short in zip(rows[0], last, strict=True)
+    }
+    return [
+        {heads[name]: costs.get(str(value), value) for name, value in row.items()} for row in rows
+    ]
 
 
 def _known(row: dict[str, object]) -> dict[str, object]:

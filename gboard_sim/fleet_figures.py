@@ -24,8 +24,10 @@ def fleet_figures(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
     del table
     uplink, downlink = dict.fromkeys(purposes.UPLINK, 0), dict.fromkeys(purposes.DOWNLINK, 0)
     shapes: dict[str, int] = dict.fromkeys(sorted({group["shape"] for group in groups}), 0)
+    held = {True: 0, False: 0, None: 0}
     for group in groups:
         task, shape = group["task"], group["shape"]
+        held[purposes.holds_back(task, shape)] += group["shape_count"]
         uplink[purposes.uplink(task, shape)] += group["upload_bytes_sum"]
         downlink[purposes.downlink(task)] += group["download_bytes_sum"]
         shapes[shape] += group["shape_count"]
@@ -60,8 +62,13 @@ def fleet_figures(directory: RunDirectory, end: FleetEnd) -> dict[str, Any]:
         "uploads_corrupt": sum(
             n for shape, n in shapes.items() if shape.endswith(purposes.CORRUPT)
         ),
+        "updates_held_back_share": _share(held[True], held[True] + held[False]),
         "cycles_abandoned": end.cycles_abandoned,
     }
+
+
+def _share(part: int, of: int) -> float | None:
+    return part / of if of else None
 
 
 def _round_times(directory: RunDirectory) -> dict[str, float]:

@@ -20,6 +20,17 @@ WORK = frozenset("v[+")
 """Signs of which a session that got to work has at least one: see `records.Sessions`."""
 
 
+SILENT = "]"
+"""How the shape of a session ends whose phone checked in, trained, and held its update back."""
+
+
+def holds_back(task: str, shape: str) -> bool | None:
+    """Whether a session's update was held back; None where none was ready to be sent."""
+    if task != "train" or not shape.startswith("-"):
+        return None
+    return True if shape.endswith(SILENT) else False if "+" in shape else None
+
+
 def uplink(task: str, shape: str) -> str:
     """What the bytes that left a phone in a session of this task and shape were for."""
     if task == "evaluate":

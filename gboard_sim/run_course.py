@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from gboard_sim import artefacts, ledger_file, relearning, served, world
+from gboard_sim import artefacts, held_back, ledger_file, relearning, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.claims import seen_by
 from gboard_sim.engine import open_engine
@@ -70,6 +70,7 @@ def carry_out(
             seed=experiment.run.seed,
         )
         made = world.sized(made, Tokenizer(text.vocabulary.model).size)
+        held_back.warn_before(made.schedule, learns=experiment.run.arm == "federated")
         if checkpoint is None:
             begin(directory, experiment, "run")
         workshop = open_workshop(made, text, directory, Path(scratch))
@@ -176,4 +177,6 @@ def end_run(
     served.write(directory)
     summary = summarise(directory, made, meter, figures, learnt, ledger)
     directory.write_json("summary.json", summary)
+    if learnt is not None:
+        held_back.warn_after(directory, made.schedule, summary["updates_held_back_share"])
     return summary

@@ -1,6 +1,8 @@
 """What every command shows while it works, and how Ctrl-C and SIGTERM end it."""
 
 import json
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 TERMINATED = 143
+
+
+def width() -> int | None:
+    """Characters in a line of stdout; None where it is no terminal and none are asked for."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gboard_sim import experiment_file, relearning, run_course, world
+from gboard_sim import experiment_file, held_back, relearning, run_course, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.downloads import model_bytes, published_chain
 from gboard_sim.errors import ExperimentError, RunDirectoryError
@@ -188,6 +188,7 @@ def _fleet_alone(
                 "[codec] of measured size is not allowed in a run of the fleet alone, whose phones "
                 "have no updates; set codec.lossless to none"
             )
+        held_back.warn_before(made.schedule, learns=False)
         begin(directory, experiment, "fleet")
         size = experiment.text.vocabulary
         typing = plausible_typing(

@@ -40,6 +40,7 @@
 | `checkins_rejected_by_bounds` | those that came when phones were wanted, at a bound of their own |
 | `sessions`, `session_shapes` | sessions; how many of each shape |
 | `uploads_corrupt` | payloads that arrived and failed their checksum, reports included |
+| `updates_held_back_share` | of the updates ready to be sent; null where none ever was |
 | `cycles_abandoned` | cycles that started over because their base was too old |
 | `sessions_trained`, `sessions_trained_unused` | uploads trained, once each; those not used |
 | `residual_phones` | phones that ever sent what an earlier payload left out; of no use to others |

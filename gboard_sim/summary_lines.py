@@ -40,6 +40,8 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "MB up, down per phone", f"{up / 1e6:.2f}, {down / 1e6:.2f}"
     joules = [s[f"energy_j_per_phone_mean{end}"] for end in ("", "_low", "_high")]
     yield "joules per phone", "{:.1f} ({:.1f} to {:.1f})".format(*joules)
+    if s["updates_held_back_share"]:
+        yield "updates held back", f"{s['updates_held_back_share']:.1%}"
     if s["uploads_corrupt"]:
         yield "payloads that failed their checksum", f"{s['uploads_corrupt']:,}"
     yield "sessions, check-ins turned away", f"{s['sessions']:,}, {s['checkins_rejected']:,}"

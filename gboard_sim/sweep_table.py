@@ -14,7 +14,7 @@
 
 `epsilon_policy` is null without a mechanism or where the log breaks its bounds, and infinite where
 a mechanism clips without noise. With `privacy.noise_cohort` it is null too: `epsilon_extrapolated`
-is that of the larger fleet.
+is that of the larger fleet, which `privacy_extrapolated` names.
 """
 
 import json
@@ -55,6 +55,7 @@ FIGURES: Mapping[str, pa.DataType] = {
     "epsilon_policy": pa.float64(),
     "epsilon_realised": pa.float64(),
     "epsilon_extrapolated": pa.float64(),
+    "privacy_extrapolated": pa.string(),
     "parameters_sha256": pa.string(),
 }
 """What a row takes from a summary."""

@@ -19,8 +19,8 @@ GROUND = {
 JOINS = {
     "adaptation_trial", "artefacts", "audit", "channel", "claims", "distributed_claims",
     "downloads", "engine", "epsilon", "export", "fleet_facts", "fleet_figures", "fleet_half",
-    "fleet_rules", "keyboard_trial", "learning_half", "local_claims", "model_spec", "registry",
-    "relearning", "run_course", "run_files", "run_text", "simulate", "summary", "sweep",
+    "fleet_rules", "held_back", "keyboard_trial", "learning_half", "local_claims", "model_spec",
+    "registry", "relearning", "run_course", "run_files", "run_text", "simulate", "summary", "sweep",
     "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "trigger_trial", "typed_uploads",
     "world",
 }  # fmt: skip

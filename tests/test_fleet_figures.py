@@ -62,6 +62,14 @@ def test_rounds_last_from_configuration_and_no_evaluation_is_one(tmp_path):
     assert [facts[f"round_s_p{q}"] for q in (50, 90, 99)] == pytest.approx(expected)
 
 
+def test_updates_held_back_are_those_of_silent_phones_of_all_that_were_ready(tmp_path):
+    silent = [("train", "-v[]", 50.0, 1.0, 10, 0, -1), ("train", "-v![]", 51.0, 1.0, 10, 0, -1)]
+    others = [("train", "v[]", 52.0, 0.0, 4, 0, -1), ("train", "-v[!", 53.0, 1.0, 9, 0, -1)]
+    assert found(tmp_path, [*SESSIONS, *silent, *others])["updates_held_back_share"] == 2 / 6
+    assert found(tmp_path)["updates_held_back_share"] == 0.0
+    assert found(tmp_path, others)["updates_held_back_share"] is None
+
+
 def test_one_phone_of_four_that_did_it_all(tmp_path):
     facts = found(tmp_path)
     assert facts["participation_gini"] == pytest.approx(3 / 4)

@@ -20,12 +20,14 @@ from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.rules import RoundRules, StopRules, whole_session_s
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.records import Flags, Floats
+from gboard_sim.protocols import Schedule
+from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.typing_record import Typed
 from gboard_sim.units import BYTES_PER_MB, DAY_S, mbit_per_s
 
 _MOST_PHONES = 20_000  # looked at one by one: a tenth of a second for each day (measured)
 _MOST_DAYS = 4  # whose windows are looked at (assumed)
+_MOST_WINDOWS = 10_000  # asked about (assumed: more than any run has)
 _MOMENTS = 5  # at which caches are looked into (assumed)
 _NO_CAP = np.iinfo(np.int64).max
 _CENTRAL = 1  # of low, central and high
@@ -43,6 +45,7 @@ class Demand:
         download_bytes: Bytes of a first download.
         payload_bytes: Smallest payload.
         flop_per_token: Floating-point operations to train on one token.
+        cycle: Windows that a phone spends until its first upload.
     """
 
     rules: RoundRules | BufferRules
@@ -51,6 +54,7 @@ class Demand:
     download_bytes: int
     payload_bytes: int
     flop_per_token: float
+    cycle: int = 1
 
     @property
     def needed(self) -> int:
@@ -78,6 +82,12 @@ class Demand:
         if isinstance(self.rules, RoundRules):
             limits.append(("protocol.deadline_s", self.rules.deadline_s))
         return min(limits, key=lambda limit: limit[1])
+
+
+def first_upload(schedule: Schedule) -> int:
+    """Windows that a phone spends until its first upload; `_MOST_WINDOWS` for as many or more."""
+    sends = schedule.uploads(np.arange(_MOST_WINDOWS))
+    return int(np.argmax(sends)) + 1 if sends.any() else _MOST_WINDOWS
 
 
 def check_feasible(
@@ -135,12 +145,17 @@ def check_feasible(
         False,
         f"can download the model, train on one message and upload in {key} = {limit_s:g}",
     )
-    eligible, fits, days = _eligible(windows, seconds, demand.stop.days)
+    met, fits, days = _eligible(windows, seconds, demand.stop.days)
+    eligible = met > 0
     during = f"in the run's first {days} days" if days < demand.stop.days else "in the run"
     certain = days >= demand.stop.days
     enough(ever & eligible, certain, f"with text are ever eligible {during}")
     if not demand.terms.pauses:
         enough(ever & fits, False, f"with text are ever eligible {during} for a whole session")
+    if demand.cycle > 1:
+        in_run = met * (demand.stop.days / days)
+        reason = f"have the {demand.cycle} eligible windows that a cycle of the schedule takes"
+        enough(ever & (in_run >= demand.cycle), False, f"{reason} (as of {days:g} days)")
     rules = demand.terms.evaluation
     if rules is not None:
         judges = typing.held_out_tokens(np.arange(looked_at)) > 0
@@ -239,21 +254,21 @@ def _with_text(typing: Typed, phones: int, days: float, least: int) -> tuple[Fla
     return ever, mostly
 
 
-def _eligible(windows: WindowSource, seconds: Floats, days: float) -> tuple[Flags, Flags, float]:
-    """Who is ever eligible, who for a whole session, and in how many days. Shape [n] each."""
-    eligible, fits = (np.zeros(len(seconds), dtype=bool) for _ in range(2))
+def _eligible(windows: WindowSource, seconds: Floats, days: float) -> tuple[Ints, Flags, float]:
+    """Windows of each phone, who has one for a whole session, and in how many days. Shape [n]."""
+    met, fits = np.zeros(len(seconds), dtype=np.int64), np.zeros(len(seconds), dtype=bool)
     end_s = days * DAY_S
     known_s = 0.0
     for found, until_s in _days(windows):
         inside = (found.phone < len(seconds)) & (found.end_s > 0.0) & (found.start_s < end_s)
         phone = found.phone[inside]
         long = found.end_s[inside] - np.maximum(found.start_s[inside], 0.0)
-        eligible[phone] = True
+        met += np.bincount(phone, minlength=len(seconds))
         fits[phone[long >= seconds[phone]]] = True
         known_s = until_s
         if known_s >= min(end_s, _MOST_DAYS * DAY_S):
             break
-    return eligible, fits, min(days, max(known_s, 0.0) / DAY_S)
+    return met, fits, min(days, max(known_s, 0.0) / DAY_S)
 
 
 def _days(windows: WindowSource) -> Iterator[tuple[Intervals, float]]:

@@ -14,7 +14,7 @@ from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.conditions import Conditions
 from gboard_sim.fleet.continuous_sync import ContinuousSync, Histogram
-from gboard_sim.fleet.feasibility import Demand, check_feasible
+from gboard_sim.fleet.feasibility import Demand, check_feasible, first_upload
 from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.fleet.flight_desk import FlightDesk
@@ -127,7 +127,15 @@ def simulate(
         flop_per_token=flop_per_token,
     )
     source = HabitWindows(population, seed) if windows is None else windows
-    demand = Demand(rules, terms, stop, int(first_download[0]), payload_bytes, flop_per_token)
+    demand = Demand(
+        rules,
+        terms,
+        stop,
+        int(first_download[0]),
+        payload_bytes,
+        flop_per_token,
+        first_upload(schedule),
+    )
     check_feasible(demand, population, typing, source, seed)
     phones_n = population.phones
     invariants = _invariants(rules, terms, phones_n)

@@ -42,7 +42,7 @@ def figure(contents: SweepContents) -> Figure | None:
             f"Each point is a setting, by its number in the table below: the means over its seeds "
             f"of recall@3 on {contents.judges} users and of a cost. On the front (blue) are those "
             f"that no other setting beats on both. Where marks crowd, numbers are left out. "
-            f"{_whiskers(contents)}{_left_out(contents)}"
+            f"{_whiskers(contents)}{_extrapolated(contents)}{_left_out(contents)}"
         ),
         panels=tuple(
             Panel(
@@ -81,6 +81,16 @@ def _whiskers(contents: SweepContents) -> str:
     return (
         f"Whiskers are {t_interval} from {LEAST} seeds on, and below it from the least to the "
         f"greatest. {joules}"
+    )
+
+
+def _extrapolated(contents: SweepContents) -> str:
+    """Says whose an extrapolated epsilon is, where there is one."""
+    if not any(cost.fleet for cost in contents.costs()):
+        return ""
+    return (
+        " An extrapolated epsilon is that of a larger fleet whose noise was simulated; the fleet "
+        "that was run has none."
     )
 
 

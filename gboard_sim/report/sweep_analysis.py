@@ -70,7 +70,7 @@ class SweepAnalysis:
                 "loss": _mean(loss),
                 "loss_low": _low(loss),
                 "loss_high": _high(loss),
-                **{cost.name: _mean(one.costs.get(cost.name)) for cost in self.contents.costs()},
+                **{cost.short: _mean(one.costs.get(cost.name)) for cost in self.contents.costs()},
             }
 
     def lost(self) -> Iterator[dict[str, object]]:

@@ -31,30 +31,59 @@ class Cost:
 
     Attributes:
         name: As a heading has it, with its unit.
+        short: The same where there is little room.
         key: The column.
         unit: How much of the column's unit is one of the heading's.
         bounds: Columns of its low and high estimate, where the sources give them.
         grows: Whether the course of a run has it; what does not is of the whole run.
+        fleet: The larger fleet, in words, of which it is: runs that stand for no fleet or for
+            another do not have it.
     """
 
     name: str
+    short: str
     key: str
     unit: float = 1.0
     bounds: tuple[str, str] | None = None
     grows: bool = True
+    fleet: str | None = None
+
+    def of(self, row: Mapping[str, Any]) -> float | None:
+        """What a run cost, in the column's unit; None where it does not have it."""
+        if self.fleet is not None and row.get("privacy_extrapolated") != self.fleet:
+            return None
+        found: float | None = row.get(self.key)
+        return found
 
 
 COSTS = (
-    Cost("uplink per phone, MB", "uplink_bytes_per_phone_mean", 1e6),
-    Cost("downlink per phone, MB", "downlink_bytes_per_phone_mean", 1e6),
-    Cost("simulated days", "simulated_days"),
+    Cost("uplink per phone, MB", "up, MB", "uplink_bytes_per_phone_mean", 1e6),
+    Cost("downlink per phone, MB", "down, MB", "downlink_bytes_per_phone_mean", 1e6),
+    Cost("simulated days", "days", "simulated_days"),
     Cost(
         "joules per phone",
+        "joules",
         "energy_j_per_phone_mean",
         bounds=("energy_j_per_phone_mean_low", "energy_j_per_phone_mean_high"),
     ),
-    Cost("epsilon", "epsilon_policy", grows=False),
+    Cost("epsilon", "epsilon", "epsilon_policy", grows=False),
 )
+
+
+def costs_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Cost, ...]:
+    """All costs, with an epsilon for each larger fleet whose noise some runs simulate."""
+    fleets = dict.fromkeys(row.get("privacy_extrapolated") for row in rows)
+    return COSTS + tuple(
+        Cost(
+            f"epsilon, {fleet}",
+            f"epsilon, {fleet}",
+            "epsilon_extrapolated",
+            grows=False,
+            fleet=fleet,
+        )
+        for fleet in fleets
+        if fleet is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +182,16 @@ class SweepContents:
 
     def costs(self) -> list[Cost]:
         """The costs that at least one setting has."""
-        return [cost for cost in COSTS if any(cost.name in one.costs for one in self.settings)]
+        had = {name for one in self.settings for name in one.costs}
+        return [cost for cost in costs_of(self.rows) if cost.name in had]
 
 
 def _setting(
     number: int, runs: Sequence[Mapping[str, Any]], values: Mapping[str, str], recall: str
 ) -> Setting:
     done = [run for run in runs if run["status"] == "done"]
-    costs = {cost.name: found for cost in COSTS if (found := priced(done, cost)) is not None}
+    every = costs_of(done)
+    costs = {cost.name: found for cost in every if (found := priced(done, cost)) is not None}
     recalls = _known(run[recall] for run in done)
     return Setting(
         number=number,
@@ -177,7 +208,7 @@ def _setting(
 
 def priced(rows: Sequence[Mapping[str, Any]], cost: Cost) -> Interval | None:
     """A cost over rows that have it; None where one has not, or an infinite one."""
-    middle = _known(row[cost.key] for row in rows)
+    middle = _known(cost.of(row) for row in rows)
     if not middle or len(middle) < len(rows):
         return None
     found = interval([value / cost.unit for value in middle])

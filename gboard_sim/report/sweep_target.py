@@ -13,7 +13,7 @@ from typing import Any
 from gboard_sim.errors import GboardSimError
 from gboard_sim.report import sweep_baseline
 from gboard_sim.report.interval import Interval, interval
-from gboard_sim.report.sweep_contents import COSTS, Cost, Setting, priced
+from gboard_sim.report.sweep_contents import Cost, Setting, costs_of, priced
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def reach(target: Target, setting: Setting, baseline: Setting) -> Reach:
     rows = list(own.values())
     pairs = [(own[seed], base[seed]) for seed in own if seed in base]
     costs, factors = {}, {}
-    for cost in COSTS:
+    for cost in costs_of(rows):
         found = priced(rows, cost)
         if found is None:
             continue
@@ -122,12 +122,11 @@ def _arrivals(target: Target, setting: Setting, baseline: Setting) -> dict[int, 
 
     Each with what does not grow along the course, taken from the run.
     """
-    whole = [cost.key for cost in COSTS if not cost.grows]
     found = {}
     for seed, run in setting.done.items():
         needed = target.recall(baseline.done.get(seed))
         for row in setting.courses[seed]:
             if needed is not None and row["validation_recall_at_3"] >= needed:
-                found[seed] = {**row, **{key: run[key] for key in whole}}
+                found[seed] = {**run, **row}
                 break
     return found

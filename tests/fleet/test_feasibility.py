@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from gboard_sim import catalogue
+from gboard_sim.communication.learning_rate import LearningRate
+from gboard_sim.communication.local_plan import LocalPlan
+from gboard_sim.communication.schedules.data_budget import DataBudget
+from gboard_sim.communication.schedules.every_kth import EveryKth
+from gboard_sim.communication.schedules.fixed import Fixed
 from gboard_sim.errors import ExperimentError, GboardSimWarning
 from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.capacity import Capacity
 from gboard_sim.fleet.fake_learner import plausible_typing
-from gboard_sim.fleet.feasibility import Demand, check_feasible
+from gboard_sim.fleet.feasibility import Demand, check_feasible, first_upload
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.habits import HabitWindows
 from gboard_sim.fleet.mix import load_fleet
@@ -267,3 +272,21 @@ def test_silence_is_no_accident(world):
         warnings.simplefilter("always")
         verdict(world, asking(goal=PHONES, minimum=PHONES))
     assert said == []
+
+
+def test_a_cycle_longer_than_the_run_is_spoken_of(world):
+    """Ten phones with three windows each in the two days that are looked at."""
+    windows = world.windows(
+        *((p, start, start + 600) for p in range(PHONES) for start in (100, 40_000, 90_000))
+    )
+    verdict(world, replace(DEMAND, cycle=3), windows=windows)
+    with pytest.warns(GboardSimWarning, match="only 0 of 10 phones have the 4 eligible windows"):
+        verdict(world, replace(DEMAND, cycle=4), windows=windows)
+
+
+def test_the_first_upload_is_that_of_the_schedule():
+    plan = LocalPlan(("phone",), 8, LearningRate(0.5), steps=4)
+    assert first_upload(Fixed(plan)) == 1
+    assert first_upload(EveryKth(plan, k=5)) == 5
+    assert first_upload(DataBudget(plan, uplink_mb_per_month=1.0).sized(200_000)) == 6
+    assert first_upload(EveryKth(plan, k=10**6)) == 10_000

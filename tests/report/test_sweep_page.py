@@ -153,6 +153,54 @@ def test_every_row_of_an_analysis_has_the_same_keys(swept):
     assert first["loss"] == pytest.approx(sum(1 - a / b for a, b in lost) / 3)
 
 
+FLEETS = tuple(f"extrapolated: population {n}, cohort {c}" for n, c in ((4000, 800), (10**6, 9)))
+
+
+def extrapolating(points):
+    """Rows without an epsilon of their own; fixed stands for one larger fleet, the rest for two."""
+    for row in rows(points):
+        first = row["schedule.name"] == "fixed" or row["training.steps"] == 1
+        yield row | {
+            "epsilon_policy": None,
+            "epsilon_extrapolated": row["epsilon_policy"],
+            "privacy_extrapolated": FLEETS[0] if first else FLEETS[1],
+        }
+
+
+def test_extrapolated_epsilons_have_a_front_for_each_larger_fleet(swept):
+    directory = swept(extrapolating(POINTS))
+    found = contents(directory)
+    names = [cost.name for cost in found.costs()]
+    assert names[-2:] == [f"epsilon, {fleet}" for fleet in FLEETS]
+    assert "epsilon" not in names
+    by_name = {cost.name: cost for cost in found.costs()}
+    having = {n: [s for s in found.settings if n in s.costs] for n in names[-2:]}
+    assert {n: [s.number for s in each] for n, each in having.items()} == {
+        names[-2]: [1, 2, 3],
+        names[-1]: [5],  # that of number 4 is infinite
+    }
+    # Of (8, .15), (8, .2) and (2, .192) the first is beaten by both others.
+    front = fronts.on_front(having[names[-2]], by_name[names[-2]])
+    assert [one.number for one in front] == [3, 2]
+    page = write_sweep_page(directory).read_text()
+    assert len(re.findall("<svg viewBox", page)) == 6
+    assert all(f"epsilon, {fleet}" in unescape(page) for fleet in FLEETS)
+    assert "An extrapolated epsilon is that of a larger fleet" in page
+    row = next(
+        row
+        for row in SweepAnalysis.of(found, "2", [Target(0.19, False)]).cheapest()
+        if row["cheapest_in"] == names[-2]
+    )
+    assert (row["number"], row["cost"]) == (3, 2.0)
+
+
+def test_a_setting_whose_runs_stand_for_different_fleets_has_no_epsilon_of_either(swept):
+    found = list(extrapolating(POINTS))
+    found[0]["privacy_extrapolated"] = FLEETS[1]
+    first = contents(swept(found)).settings[0]
+    assert not any(name.startswith("epsilon") for name in first.costs)
+
+
 class Outline(HTMLParser):
     def __init__(self, page):
         super().__init__()
