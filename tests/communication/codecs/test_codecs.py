@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,6 +31,7 @@ MADE |= {
     f"{name} zstd": build(name, 7, {}, lossless="zstd") for name in ("fp32", "k_level", "top_k")
 }
 KEYED = ["k_level", "drive", "random_mask"]
+FEW = settings(max_examples=40)  # of every codec with every option
 UPDATES = hnp.arrays(
     np.float32,
     st.integers(0, 40),
@@ -47,6 +48,7 @@ def test_every_codec_goes_by_its_name_and_travels_to_a_worker(name):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES)
 def test_a_fixed_codec_has_the_size_it_declares_and_returns_as_many_numbers(name, update):
     codec = MADE[name]
@@ -67,6 +69,7 @@ def test_what_was_decoded_once_is_encoded_without_loss(name, update):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES)
 def test_what_is_transmitted_is_what_encoding_and_decoding_give(name, update):
     codec = MADE[name]
@@ -78,6 +81,7 @@ def test_what_is_transmitted_is_what_encoding_and_decoding_give(name, update):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES, data=st.data())
 def test_any_flipped_bit_is_caught(name, update, data):
     codec = MADE[name]
@@ -89,6 +93,7 @@ def test_any_flipped_bit_is_caught(name, update, data):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES, data=st.data())
 def test_any_truncated_or_prolonged_payload_is_caught(name, update, data):
     codec = MADE[name]
@@ -101,6 +106,7 @@ def test_any_truncated_or_prolonged_payload_is_caught(name, update, data):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(noise=st.binary(max_size=80))
 def test_bytes_that_nobody_encoded_are_caught(name, noise):
     with pytest.raises(ValueError, match="payload"):
