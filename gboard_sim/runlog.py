@@ -21,7 +21,8 @@ export-*/            the same in fewer bits and checked, where it was exported h
 report.html          the report page
 ```
 
-Every file is written aside and renamed.
+Every file is written aside and renamed, but for `ledger.json` while the run lasts: it grows by a
+line before each version is published (`gboard_sim.ledger_file`).
 """
 
 import errno
