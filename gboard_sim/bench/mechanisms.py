@@ -54,6 +54,10 @@ BITS = 16
 """Of the ring; the codec's default."""
 
 NOISE_MULTIPLIER = 4.0
+STEP = 0.0
+"""The server's learning rate: with noise on so few uploads a model that moved would diverge, and so
+every round trains from the same one."""
+
 WARM_UP = 1
 """Rounds that are not counted."""
 
@@ -213,7 +217,8 @@ def _rounds(work: Work, private: Private) -> Iterator[Callable[[int], float]]:
             if private.masking is not None:
                 numbers = work.parameters
                 hidden = HiddenPayloads(cohort, private.masking, private.codec, numbers)
-            return Averaging(cohort, fed_avg(), 1.0, mechanism=private.at_server, hidden=hidden)
+            at_server = private.at_server
+            return Averaging(cohort, fed_avg(), STEP, mechanism=at_server, hidden=hidden)
 
         noise = {} if private.at_server is None else private.at_server.start()
         learner = open_learner(work, workshop, InlinePool(workshop), folder, close, noise)
