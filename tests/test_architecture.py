@@ -15,7 +15,8 @@ GROUND = {
     "summary_lines", "tables", "trace_file", "units", "uploads",
 }  # fmt: skip
 JOINS = {
-    "accounting", "adaptation_trial", "artefacts", "audit", "claims", "distributed_claims",
+    "accounting", "adaptation_trial", "artefacts", "audit", "claims", "compose_trial",
+    "distributed_claims",
     "export", "fleet_facts", "fleet_half", "keyboard_trial", "learning_half", "local_claims",
     "model_spec", "registry", "relearning", "run_course", "run_files", "run_text", "simulate",
     "summary", "sweep", "sweep_course", "sweep_crew", "sweep_point", "sweep_table",

@@ -14,6 +14,7 @@ STRIP = {
     "click_through": 0.034, "savings": 0.45, "savings_expected": 0.15,
     "savings_vocabulary": 0.7, "savings_perfect": 0.8,
 }  # fmt: skip
+SOURCES = ("model", "remembered", "remembered_new")
 CURVE = [
     {"confidence": c, "offered": o, "coverage": o / 1000, "precision": p, "precision_low": low}
     for c, o, p, low in ((0.1, 80, 0.3, 0.2), (0.5, 20, 0.6, 0.5), (0.9, 0, None, 0.0))
@@ -31,9 +32,14 @@ FOUND = {
         "high": STRIP | {"words": 0, "savings": None, "recall_at_3": None},
     },
     "compose": {
-        "wanted_precision": 0.5, "confidence": 0.5, "test": CURVE[1], "validation": CURVE[1],
-        "savings_strip": 0.45, "savings_with_compose": 0.461, "law_coverage": None,
-        "curve_test": CURVE, "curve_validation": CURVE,
+        "wanted_precision": 0.5, "savings_strip": 0.45, "law_coverage": None,
+        "model": {"confidence": None, "test": None, "savings": None, "curve_test": CURVE[1:]},
+        "remembered": {
+            "confidence": 0.5, "test": CURVE[1], "savings": 0.461, "curve_test": CURVE,
+        },
+        "remembered_new": {
+            "confidence": 0.1, "test": CURVE[0], "savings": 0.455, "curve_test": CURVE,
+        },
     },
     "trigger": {
         "least_probability": 0.1, "phones": 30, "rounds": 100,
@@ -93,15 +99,29 @@ def test_few_words_of_each_person_leave_the_limits(typed):
 
 def test_offers_say_what_was_chosen_or_that_nothing_was(typed):
     made = smart_compose.figure(Contents.read(typed()))
-    for said in ("0.5, 60.0% of the offers", "at least 50.0%", "at 2.00% of the word", "46.1%"):
+    assert "By the model alone: there is none, and nothing is offered." in made.caption
+    for said in (
+        "60.0% right",
+        "at least 50.0%",
+        "at 2.00% of the word",
+        "46.1% of",
+        "45.5% of",
+        "45.0%.",
+    ):
         assert said in made.caption
-    assert "chosen" in made.draw().document()
-    none = FOUND["compose"] | {"confidence": None, "test": None, "law_coverage": 0.0003}
-    made = smart_compose.figure(Contents.read(typed("none", compose=none)))
-    assert "nothing is offered. The law itself allows 0.0300%" in made.caption
-    assert "chosen" not in made.draw().document()
-    bare = FOUND["compose"] | {"curve_test": [row | {"offered": 0} for row in CURVE]}
-    assert smart_compose.figure(Contents.read(typed("bare", compose=bare))) is None
+    drawn = made.draw().document()
+    assert "model alone" in drawn
+    assert "with own phrases" in drawn
+    law = FOUND["compose"] | {"law_coverage": 0.0003}
+    made = smart_compose.figure(Contents.read(typed("law", compose=law)))
+    assert "The law itself allows 0.0300% at 50.0%." in made.caption
+    bare = {"curve_test": [row | {"offered": 0} for row in CURVE]}
+    for sources, there in ((("model",), True), (tuple(SOURCES), False)):
+        none = {source: FOUND["compose"][source] | bare for source in sources}
+        contents = Contents.read(typed(sources[-1], compose=FOUND["compose"] | none))
+        figure = smart_compose.figure(contents)
+        assert (figure is not None) == there
+        assert figure is None or "model alone<" not in figure.draw().document()
 
 
 def test_the_trigger_says_precision_with_and_without(typed):
