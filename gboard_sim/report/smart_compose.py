@@ -9,7 +9,7 @@ from matplotlib.figure import FigureBase
 
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
-from gboard_sim.report.drawing import SMALL, beside, halo, upright
+from gboard_sim.report.drawing import SMALL, beside, halo, spread, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, MUTED
 
@@ -85,6 +85,7 @@ def _small(share: float) -> str:
 def _draw(figure: FigureBase, curves: Mapping[str, Rows], compose: Mapping[str, Any]) -> None:
     title = "right, % (band: down to the end of the 95% interval)"
     (axes,) = upright(figure, [title], "word boundaries with an offer, %")
+    labels = []
     for source, name, ink, dashes in _SOURCES:
         if not curves[source]:
             continue
@@ -94,7 +95,7 @@ def _draw(figure: FigureBase, curves: Mapping[str, Rows], compose: Mapping[str, 
         )
         axes.plot(x, y, color=ink.light, linestyle=dashes)
         axes.fill_between(x, low, y, color=ink.light, alpha=0.15, linewidth=0)
-        beside(axes, float(x[0]), float(y[0]), name, ink.light)
+        labels.append((float(y[0]), name, ink.light))
         if compose[source]["confidence"] is not None:
             at = compose[source]["test"]
             axes.plot(100 * at["coverage"], 100 * at["precision"], "o", color=ink.light, **halo())
@@ -105,5 +106,8 @@ def _draw(figure: FigureBase, curves: Mapping[str, Rows], compose: Mapping[str, 
         textcoords="offset points", ha="right", color=MUTED.light, fontsize=SMALL,
     )  # fmt: skip
     right = max(100 * row["coverage"] for rows in curves.values() for row in rows)
-    axes.set_xlim(0, 1.35 * right)  # leaves room for the names
+    heights = spread(np.array([height for height, *_ in labels]), 7.0)
+    for (_, name, color), height in zip(labels, heights, strict=True):
+        beside(axes, right, height, name, color)
+    axes.set_xlim(0, 1.5 * right)  # leaves room for the names
     axes.set_ylim(0, 100)
