@@ -22,7 +22,7 @@ from typing import Any
 
 from safetensors.numpy import save
 
-from gboard_sim.keyboard.keyboard import FORMAT
+from gboard_sim.keyboard.artefact import FORMAT
 from gboard_sim.keyboard.standalone import standalone
 from gboard_sim.learning.model.filled_graph import filled
 from gboard_sim.learning.model.graph_facts import graph_facts

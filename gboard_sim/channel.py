@@ -10,6 +10,7 @@ from gboard_sim.distributed_claims import beside_bytes
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.mix import Mix
+from gboard_sim.privacy.mechanisms.adaptive_clip import BIT_BYTES
 from gboard_sim.protocols import Codec, Schedule
 
 
@@ -54,6 +55,8 @@ def codec_of(experiment: Experiment) -> Codec:
     if isinstance(made, codecs.Modular):
         up, down = beside_bytes(experiment)
         return replace(made, beside_bytes=up, answer_bytes=down)
+    if experiment.privacy.adaptive_clip is not None:
+        return codecs.Beside(made, BIT_BYTES)
     return made
 
 

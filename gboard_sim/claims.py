@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from gboard_sim import distributed_claims, local_claims
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
-from gboard_sim.experiment_privacy import AT_SERVER, IN_SUMS
+from gboard_sim.mechanism_table import TABLE
 from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
@@ -48,7 +48,8 @@ def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | N
     if privacy.mechanism == "none":
         return None
     assert privacy.clip is not None
-    if privacy.mechanism in AT_SERVER:
+    place = TABLE[privacy.mechanism].place
+    if place == "server":
         _refuse_uncounted(experiment)
         try:
             return central_claim(
@@ -66,14 +67,14 @@ def claim_of(experiment: Experiment, parameters: int | None = None) -> Claim | N
         except ValueError as error:
             raise ExperimentError(f"[privacy] {privacy.mechanism}: {error}") from error
     size = parameters or parameters_of(experiment)
-    if privacy.mechanism in IN_SUMS:
+    if place == "shares":
         return distributed_claims.claim_of(experiment, size)
     return local_claims.claim_of(experiment, size)
 
 
 def on_phones(experiment: Experiment, claim: Claim | None, parameters: int) -> Mechanism:
     """What makes an update private on the phone; what sums are made private by comes after."""
-    if claim is None or experiment.privacy.mechanism in (*AT_SERVER, *IN_SUMS):
+    if claim is None or TABLE[experiment.privacy.mechanism].place != "phones":
         return NoMechanism()
     return local_claims.mechanism_of(experiment, claim, parameters)
 
@@ -87,9 +88,10 @@ def at_server(
         ExperimentError: The noise is none that such a server can add.
     """
     privacy = experiment.privacy
-    if claim is not None and privacy.mechanism in IN_SUMS:
+    place = TABLE[privacy.mechanism].place
+    if claim is not None and place == "shares":
         return distributed_claims.mechanism_of(experiment, parameters)
-    if claim is None or privacy.mechanism not in AT_SERVER:
+    if claim is None or place != "server":
         return None
     assert privacy.clip is not None
     denominator = _denominator(experiment)
@@ -203,7 +205,8 @@ def _extrapolated(experiment: Experiment) -> Extrapolated | None:
     if cohort is None:
         return None
     assert phones != "all"
-    return Extrapolated(round(phones * cohort / _denominator(experiment)), cohort)
+    uploads = _denominator(experiment)
+    return Extrapolated(round(phones * cohort / uploads), cohort, uploads / cohort)
 
 
 def _refuse_uncounted(experiment: Experiment) -> None:

@@ -148,6 +148,7 @@ def fleet(
     phones: Phones = None,
     days: Days = None,
     out: Out = None,
+    resume: Resume = None,
     seed: Seed = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -156,6 +157,16 @@ def fleet(
     from gboard_sim import simulate
 
     with screen(quiet or as_json) as watch:
+        if resume is not None:
+            numbers = (phones, days, seed)
+            others = any((variant, sets, out)) or any(number is not None for number in numbers)
+            if source != "production" or others:
+                raise GboardSimError(
+                    f"--resume {resume}: the run directory has its own experiment; only --json and "
+                    "--quiet go with it"
+                )
+            _finish(simulate.resume_fleet(resume, watch=watch), as_json, quiet)
+            return
         options = {"fleet.phones": phones, "run.days": days, "run.seed": seed}
         experiment = _experiment(source, variant, sets, options)
         _finish(simulate.run_fleet(experiment, out=out, watch=watch), as_json, quiet)

@@ -66,21 +66,33 @@ def keyboard(
     people: Annotated[
         int, typer.Option(min=0, help="Test users whose phones adapt the run's model to them.")
     ] = 20,
+    triggered: Annotated[
+        bool, typer.Option("--trigger", help="Phones learn which suggestions are worth showing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures, alone.")] = False,
 ) -> None:
-    """What a run's model does for people who type: keystrokes saved, Smart Compose, by people."""
+    """What a run's model does for people who type; the run's report page shows it from then on."""
     from gboard_sim.adaptation_trial import adaptation
     from gboard_sim.keyboard_trial import trial
+    from gboard_sim.report.page import write_page
     from gboard_sim.report.typing_table import lines_of
+    from gboard_sim.runlog import RunDirectory
+    from gboard_sim.trigger_trial import trigger
 
     with screen(quiet=True):
         tell = partial(print, file=sys.stderr, flush=True)
-        found = trial(run, artefact=artefact, messages=messages, tell=tell)
+        folder = run / "artefacts" if artefact is None else artefact
+        found = trial(run, artefact=folder, messages=messages, tell=tell)
         found["adaptation"] = adaptation(run, people, tell) if people else None
+        found["trigger"] = trigger(run, folder, tell=tell) if triggered else None
+        directory = RunDirectory.open(run)
+        directory.write_json("keyboard.json", found)
+        page = write_page(directory)
         if as_json:
             print_json(found)
         else:
             print(*lines_of(found), sep="\n")
+            print(f"\n{page}")
 
 
 def type_in_terminal(

@@ -8,6 +8,7 @@ from gboard_sim import experiment_file, world
 from gboard_sim.claims import at_server, claim_of, seen_by
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
+from gboard_sim.mechanism_table import TABLE
 from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.bounds import NEVER_AGAIN, Bounds
 from gboard_sim.privacy.claim import Claim
@@ -60,6 +61,7 @@ def of_plan(experiment: Experiment, target: float | None) -> dict[str, Any]:
     return {
         "epsilon_policy": claim.epsilon_policy,
         **_facts(claim),
+        **_size(experiment),
         "warnings": _warnings(experiment, claim),
     }
 
@@ -99,6 +101,20 @@ def _facts(claim: Claim) -> dict[str, Any]:
         "noise_multiplier": claim.noise_multiplier,
         "bounds": asdict(claim.bounds),
         "sentence": str(claim),
+    }
+
+
+def _size(experiment: Experiment) -> dict[str, Any]:
+    """Numbers in an update, as far as that is known before the text is read."""
+    words, most = experiment.text.vocabulary, parameters_of(experiment)
+    if parameters_of(experiment, words - 1) == most:
+        return {"parameters": most}
+    follows = "" if TABLE[experiment.privacy.mechanism].by_size else " not"
+    return {
+        "parameters": most,
+        "assumes": f"that the text has all of the {words:,} words and signs that text.vocabulary "
+        "allows; a run counts them, and with fewer an update has fewer numbers, on which this "
+        f"noise does{follows} depend",
     }
 
 

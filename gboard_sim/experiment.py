@@ -12,11 +12,12 @@ from pydantic import AfterValidator, Field, model_validator
 from gboard_sim.experiment_communication import Codec, Downlink, Schedule
 from gboard_sim.experiment_fleet import Allowance, FederatedEvaluation, Fleet, Protocol, Sync
 from gboard_sim.experiment_network import Network
-from gboard_sim.experiment_privacy import AT_SERVER, Privacy
+from gboard_sim.experiment_privacy import Privacy
 from gboard_sim.experiment_sweep import Sweep
 from gboard_sim.experiment_text import Text
 from gboard_sim.experiment_training import Central, Model, Server, Training
 from gboard_sim.experiment_values import Count, Positive, Share, Table
+from gboard_sim.mechanism_table import at
 
 
 def _arm(name: str) -> str:
@@ -203,7 +204,7 @@ class Experiment(Table):
 
     @model_validator(mode="after")
     def _sums_are_private(self) -> "Experiment":
-        if self.privacy.mechanism not in AT_SERVER:
+        if self.privacy.mechanism not in at("server"):
             return self
         mechanism = f"privacy.mechanism(={self.privacy.mechanism!r})"
         if self.codec.lossless != "none":
@@ -227,7 +228,7 @@ class Experiment(Table):
     @model_validator(mode="after")
     def _coins_amplify(self) -> "Experiment":
         mechanism = self.privacy.mechanism
-        if self.protocol.kind == "poisson" and mechanism not in AT_SERVER:
+        if self.protocol.kind == "poisson" and mechanism not in at("server"):
             raise ValueError(
                 f"protocol.kind(='poisson') does nothing for privacy.mechanism(={mechanism!r}): "
                 "secret coins amplify the noise of a trusted server; set kind = 'rounds'"

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Table
+from gboard_sim.units import HOUR_S
 
+SHORTEST_BACKOFF_S = 10.0
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
+Backoff = Annotated[float, Field(ge=SHORTEST_BACKOFF_S, allow_inf_nan=False)]
 
 _OF_ROUNDS = ("selector", "pool", "preferred_s")
 _OF_BUFFERS = ("concurrency", "staleness_exponent", "max_staleness")
@@ -74,7 +76,8 @@ class Protocol(Table):
 
     Rounds are those of Bonawitz et al. (MLSys 2019); `buffered` is FedBuff (Nguyen et al., AISTATS
     2022), which has no use for how rounds select and close: `over_selection`, `minimum`,
-    `interval_s`, deadline and time-out. A phone takes part at most once in each of its windows.
+    `interval_s`, deadline and time-out. A phone takes part at most once in each of its windows, of
+    which one that lasts longer than `again_h` counts as another every so many hours.
 
     Attributes:
         kind: `rounds`; `buffered` for asynchronous aggregation; or `poisson`, rounds for which a
@@ -102,7 +105,11 @@ class Protocol(Table):
         preferred_s: Session length beyond which `utility` marks a phone down.
         pace: How phones that were turned away come back: within `retry_s` of a `window`, or
             `steered` by how many are wanted.
-        retry_s: Shortest and longest time after which a phone that was turned away may return.
+        retry_s: Shortest and longest time after which a phone that was turned away may return; at
+            least 10 s, as in Android (`MIN_BACKOFF_MILLIS` of `JobInfo` and WorkManager).
+        again_h: Hours after which a phone that is still in the same window may take part in it
+            again, as in a new one. A day is Gboard's rule: a client takes part at most once in 24
+            hours (the notebooks of google-research/federated).
         round_s: How often `steered` wants a full selection.
         meeting_s: Period of the meetings to which `steered` calls a small fleet.
         separation_versions: Fewest versions between two that use uploads of one phone.
@@ -127,7 +134,8 @@ class Protocol(Table):
     pool: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     preferred_s: Positive = 120.0
     pace: Literal["window", "steered"] = "window"
-    retry_s: tuple[Positive, Positive] = (900.0, 3600.0)
+    retry_s: tuple[Backoff, Backoff] = (900.0, 3600.0)
+    again_h: Annotated[float, Field(ge=SHORTEST_BACKOFF_S / HOUR_S, allow_inf_nan=False)] = 24.0
     round_s: Positive = 144.0
     meeting_s: Positive = 900.0
     separation_versions: Count = 1
@@ -196,7 +204,8 @@ class Allowance(Table):
 class FederatedEvaluation(Table):
     """`[federated_evaluation]`: versions are judged on phones, on text that they never train on.
 
-    No phone is selected for training while phones are selected for this.
+    While a version waits to be judged, phones that check in and can do it are held for that until
+    there are enough, and all others for training: a server runs both beside each other.
 
     Attributes:
         every: Versions between those that are judged; version 0 is the first.

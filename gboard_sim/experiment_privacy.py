@@ -6,47 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Share, Table
+from gboard_sim.mechanism_table import TABLE
 
 Clip = Annotated[float, Field(ge=1e-12, le=1e12)]
-
-PURE = ("local_laplace", "priv_unit")
-"""Mechanisms whose epsilon needs no delta."""
-
-CORRELATED = ("tree", "banded", "blt")
-"""Noise of DP-FTRL, that of one version correlated with that of those before."""
-
-AT_SERVER = ("central_gaussian", *CORRELATED)
-"""Mechanisms of which a trusted server carries out a part."""
-
-IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
-"""Mechanisms whose noise phones add in shares."""
-
-NEEDS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "local_gaussian": ("epsilon", "clip", "max_uploads"),
-    "local_laplace": ("epsilon", "clip", "max_uploads"),
-    "priv_unit": ("epsilon", "clip", "max_uploads"),
-    **dict.fromkeys(AT_SERVER, ("clip",)),
-    **dict.fromkeys(IN_SUMS, ("epsilon", "clip")),
-}
-"""Keys that a mechanism cannot do without."""
-
-_OF_SUMS = ("epsilon", "noise_multiplier", "denominator", "noise_cohort", "adaptive_clip")
-
-TAKES: dict[str, tuple[str, ...]] = {
-    **{name: ("delta", "seed", *keys) for name, keys in NEEDS.items()},
-    **dict.fromkeys(AT_SERVER, ("delta", "seed", "clip", *_OF_SUMS)),
-    **dict.fromkeys(IN_SUMS, ("delta", "seed", "clip", "epsilon", "max_uploads", "colluders")),
-    **dict.fromkeys(PURE, ("delta", "seed", "clip", "epsilon", "max_uploads", "shuffled")),
-}
-for _name, _keys in {
-    "central_gaussian": ("accountant",),
-    "tree": ("restart_every",),
-    "banded": ("restart_every", "bands", "column_norm_squared"),
-    "blt": ("restart_every", "buffers"),
-}.items():
-    TAKES[_name] = (*TAKES[_name], *_keys)
-"""Keys that do something with a mechanism; `delta` and `seed` are let stand without one."""
 
 
 class AdaptiveClip(Table):
@@ -87,6 +49,10 @@ class Privacy(Table):
             (pure mechanisms).
         colluders: Phones of a round that may tell the server their shares of the noise
             (distributed mechanisms).
+        secure_aggregation: What hides single updates from the server (distributed mechanisms):
+            `priced`, a party that is trusted with them, at what its protocol costs; or `masked`,
+            that protocol carried out with every key, mask and share, for small selections: the
+            bits of the model are the same.
         denominator: What a server divides its sums by; None is `protocol.goal`.
         noise_cohort: Uploads in the cohorts of a larger fleet whose noise is simulated: the noise
             of a mean is that of as many. This fleet then has no epsilon.
@@ -110,6 +76,7 @@ class Privacy(Table):
     max_uploads: Count | None = None
     shuffled: bool = False
     colluders: Annotated[int, Field(ge=0, le=10**9)] = 0
+    secure_aggregation: Literal["priced", "masked"] = "priced"
     denominator: Positive | None = None
     noise_cohort: Count | None = None
     adaptive_clip: AdaptiveClip | None = None
@@ -122,27 +89,29 @@ class Privacy(Table):
 
     @model_validator(mode="after")
     def _complete(self) -> "Privacy":
-        for key in NEEDS.get(self.mechanism, ()):
+        if (entry := TABLE.get(self.mechanism)) is None:
+            return self  # refused where the catalogues are known
+        for key in entry.needs:
             if getattr(self, key) is None:
                 raise ValueError(f"mechanism(={self.mechanism!r}) needs {key}")
-        if self.mechanism in AT_SERVER and self.epsilon is None and self.noise_multiplier is None:
+        if entry.place == "server" and self.epsilon is None and self.noise_multiplier is None:
             raise ValueError(f"mechanism(={self.mechanism!r}) needs epsilon or noise_multiplier")
-        for key in sorted(self.model_fields_set - {"mechanism", *TAKES.get(self.mechanism, ())}):
+        for key in sorted(self.model_fields_set - {"mechanism", *entry.takes}):
             value = getattr(self, key)
-            if self.mechanism in TAKES and value != Privacy.model_fields[key].default:
+            if value != Privacy.model_fields[key].default:
                 without = "without a mechanism"
                 with_it = f"with mechanism(={self.mechanism!r})"
                 raise ValueError(
                     f"{key}(={value}) does nothing "
                     f"{without if self.mechanism == 'none' else with_it}"
                 )
-        if self.delta == 0.0 and self.mechanism not in PURE:
+        if self.delta == 0.0 and not entry.pure:
             raise ValueError(
                 f"delta(={self.delta}) must be above 0 with mechanism(={self.mechanism!r}); hint: "
-                f"{', '.join(PURE)} needs none"
+                f"{', '.join(name for name in TABLE if TABLE[name].pure)} needs none"
             )
         follows = self.adaptive_clip is not None and self.adaptive_clip.versions is None
-        if follows and self.mechanism in CORRELATED:
+        if follows and entry.correlated:
             raise ValueError(
                 f"mechanism(={self.mechanism!r}) needs adaptive_clip.versions: correlated noise is "
                 "scaled to one clip, which is estimated first and then stays"

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from safetensors.numpy import load_file
 
 from gboard_sim import artefacts
 from gboard_sim.errors import ArtefactError, RunDirectoryError
-from gboard_sim.keyboard.keyboard import FORMAT, Keyboard
+from gboard_sim.keyboard.artefact import FORMAT
+from gboard_sim.keyboard.keyboard import Keyboard
 from gboard_sim.learning.evaluation.evaluation import ROWS, EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.model.quantization import Precision, weights_kept
@@ -169,11 +171,14 @@ def parameters_of(directory: RunDirectory, workshop: Workshop) -> Vector:
     path = directory / "artefacts" / "parameters.safetensors"
     named = layout(workshop.spec, workshop.tokens)
     flat = np.empty(sum(tensor.size for tensor in named), np.float32)
+    told = directory.read_json("artefacts/manifest.json")
     try:
+        if sha256(path.read_bytes()).hexdigest() != told["files"][path.name]["sha256"]:
+            raise ValueError("manifest.json names a file with another sha256")
         tensors = load_file(path)
         for tensor in named:
             flat[tensor.slice] = tensors[tensor.name].reshape(tensor.size)
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise RunDirectoryError(f"{path}: not the parameters of the run: {error}") from None
     return flat
 

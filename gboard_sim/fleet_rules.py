@@ -19,6 +19,7 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.windows import WindowSource
+from gboard_sim.units import HOUR_S
 
 
 def rules_of(protocol: Protocol, phones: int) -> RoundRules | BufferRules:
@@ -66,6 +67,7 @@ def terms_of(experiment: Experiment) -> Terms:
         choice=ChoiceRules(protocol.selector, protocol.pool, protocol.preferred_s),
         evaluation=None if judged is None else EvaluationRules(**judged.model_dump()),
         sync=None if experiment.sync is None else SyncRules(**experiment.sync.model_dump()),
+        again_s=protocol.again_h * HOUR_S,
         session_timeout_s=protocol.session_timeout_s or math.inf,
         capacity=Capacity(**experiment.network.model_dump(exclude={"corruption"})),
         corruption=experiment.network.corruption,

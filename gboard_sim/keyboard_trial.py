@@ -5,7 +5,7 @@ is read on messages of test users, except for phone classes: test users have no 
 read on what the fleet's own users typed after all that their phones trained on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from gboard_sim import seeds, world
+from gboard_sim.errors import ArtefactError
 from gboard_sim.experiment import Experiment
 from gboard_sim.keyboard import decoder, offers
+from gboard_sim.keyboard.artefact import read_file, read_manifest
 from gboard_sim.keyboard.decoder import Decoder
-from gboard_sim.keyboard.keyboard import Keyboard, read_manifest
+from gboard_sim.keyboard.keyboard import Keyboard
 from gboard_sim.keyboard.keystrokes import keys, share_saved
 from gboard_sim.keyboard.offers import Offers, Point
 from gboard_sim.keyboard.typed import Typed, by_owner, figures, type_out
@@ -64,8 +66,8 @@ class Sample:
 
 def trial(
     run: Path,
+    artefact: Path,
     *,
-    artefact: Path | None = None,
     messages: int = MESSAGES,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def trial(
 
     Args:
         run: The directory of a finished run.
-        artefact: The keyboard, such as an export in fewer bits; by default the run's own.
+        artefact: The keyboard: the run's own, or an export of it.
         messages: Most messages typed of each set.
         tell: Told what is being done.
 
@@ -81,14 +83,13 @@ def trial(
         GboardSimError: The run, its text or the artefact cannot be used.
     """
     directory = RunDirectory.open(run)
-    folder = directory / "artefacts" if artefact is None else artefact
-    keyboard = Keyboard.load(folder)
-    manifest = read_manifest(folder)
+    keyboard = Keyboard.load(artefact)
+    manifest = _of_the_run(directory, artefact)
     experiment = experiment_with_text(directory)
     tell("reading the text of the run")
     divided = read_divided(experiment.text, experiment.fleet.phones, experiment.run.seed)
     corpus, sets = divided.corpus, divided.sets
-    has = set((folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    has = set((artefact / "words.txt").read_text(encoding="utf-8").split("\n")[:-1])
     test = Sample.of(corpus, corpus.messages_of(sets.test)[1], messages)
     validation = Sample.of(corpus, corpus.messages_of(sets.validation)[1], messages)
     tell(f"typing {len(test.words):,} messages of test users")
@@ -107,7 +108,7 @@ def trial(
     tuned = decoder.tap(keyboard, spatial, validation.words, validation.number, seed)
     tapped = decoder.tap(keyboard, spatial, test.words, test.number, seed)
     found = {
-        "artefact": str(folder),
+        "artefact": str(artefact),
         "weights": manifest.get("weights"),
         "text": experiment.text.source,
         "strip": asdict(figures(typed)),
@@ -119,6 +120,26 @@ def trial(
     }
     told: dict[str, Any] = plain(found)
     return told
+
+
+def _of_the_run(directory: RunDirectory, artefact: Path) -> Mapping[str, Any]:
+    """The manifest of a folder that is whole, and whose model the run has made.
+
+    Raises:
+        ArtefactError: A file of it is damaged, or it is of another run, whose model may have been
+            trained on those who judge it here.
+    """
+    manifest = read_manifest(artefact)
+    for name in manifest["files"]:
+        read_file(artefact, name, manifest["files"])
+    own = directory.read_json("artefacts/manifest.json")
+    for name in ("parameters.safetensors", "tokenizer.model", "words.txt"):
+        if manifest["files"].get(name) != own["files"].get(name):
+            raise ArtefactError(
+                f"{artefact}: not an export of {directory.path}: another {name}; allowed: the "
+                f"run's own artefacts or an export; hint: gboard-sim export {directory.path}"
+            )
+    return manifest
 
 
 def _by_class(experiment: Experiment, divided: DividedCorpus, typed: Typed) -> dict[str, Any]:

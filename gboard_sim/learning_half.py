@@ -15,6 +15,7 @@ from gboard_sim.learning.central import CentralClosing, CentralPlan
 from gboard_sim.learning.closing import CHUNK, Averaging, Closing
 from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_groups
+from gboard_sim.learning.hidden_payloads import HiddenPayloads
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
@@ -208,6 +209,13 @@ def _closing(
     arm, settings = made.experiment.run.arm, made.experiment.central
     if arm == "federated":
         chunks = max(1, (made.experiment.training.phones_together or 1) // CHUNK)
+        masking = made.masking
+
+        def hidden(cohort: Cohort) -> HiddenPayloads | None:
+            if masking is None:
+                return None
+            return HiddenPayloads(cohort, masking, made.codec, travelling)
+
         return lambda cohort: Averaging(
             cohort,
             optimizer,
@@ -216,6 +224,7 @@ def _closing(
             residuals,
             made.at_server,
             travelling,
+            hidden(cohort),
         )
     plan = CentralPlan(
         rows="fleet",

@@ -19,6 +19,7 @@ from gboard_sim.records import (
     Measure,
     Outcome,
     PrivacyEvent,
+    Unmasked,
     Vector,
 )
 from gboard_sim.typing_record import Typed
@@ -243,6 +244,47 @@ class Sharing(Protocol):
 
     def share(self, clipped: Vector, phone: int, nth: int, version: int) -> Vector:
         """What a phone adds to the sum that makes `version`; keyed by its own count of payloads."""
+        ...
+
+
+class Masker(Protocol):
+    """A phone that hides what it adds to a sum behind masks, which cancel in the whole sum."""
+
+    def masked(self, numbers: Ints) -> Ints:
+        """Whole numbers of the sum's ring, which tell nobody anything of those given. Shape [n]."""
+        ...
+
+
+class MaskedSum(Protocol):
+    """One cohort's sum: its phones until workers play them, and the server to the end."""
+
+    def phone(self, place: int) -> Masker:
+        """One of the phones, whose places are 1, 2, ..."""
+        ...
+
+    def add(self, place: int, masked: Ints, payload_bytes: int) -> None:
+        """Take what the server read of a phone's payload. Shape [n]."""
+        ...
+
+    def unmask(self) -> Ints:
+        """The sum of what phones hid, in the ring, once. Shape [n].
+
+        Raises:
+            ValueError: Too few phones sent theirs; nothing was learned of any of them.
+        """
+        ...
+
+    @property
+    def record(self) -> Unmasked:
+        """What it took."""
+        ...
+
+
+class Masking(Protocol):
+    """Secure aggregation, carried out."""
+
+    def begin(self, version: int, phones: int) -> MaskedSum:
+        """The sum that makes `version`, of phones that were configured together."""
         ...
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow.compute as pc
 
+from gboard_sim import purposes
 from gboard_sim.answers import read_outcomes
 from gboard_sim.errors import TimingChangedError
 from gboard_sim.journal import Journal, read_stint
@@ -35,6 +36,7 @@ class RecordedFleet:
         phone_class: Index of each phone's class. Shape [phones].
         evaluate_every: Versions between those at which the learner may ask to stop.
         lookahead: Versions that the learner may be behind.
+        rounds: Whether the phones of a cohort were configured together.
     """
 
     directory: RunDirectory
@@ -42,6 +44,7 @@ class RecordedFleet:
     phone_class: Ints
     evaluate_every: int
     lookahead: int
+    rounds: bool
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -112,6 +115,7 @@ class RecordedFleet:
         version, task = used["makes_version"].to_numpy(), used["task"].to_numpy()
         edges = np.flatnonzero((version[1:] != version[:-1]) | (task[1:] != task[:-1])) + 1
         bounds = [0, *edges.tolist(), len(version)] if len(version) else []
+        selected = self._selected() if self.rounds else {}
         for first, last in pairwise(bounds):
             rows = used.slice(first, last - first).to_pylist()
             makes = rows[0]["makes_version"]
@@ -137,7 +141,20 @@ class RecordedFleet:
                     )
                     for row in dropped
                 ),
+                selected=selected.get(makes, 0) if rows[0]["task"] == "train" else 0,
             )
+
+    def _selected(self) -> dict[int, int]:
+        """Phones that were configured together for each version: at one instant, by the log."""
+        names = ("task", "shape", "began_s", "wait_s", "used_in")
+        table = self.directory.table("sessions", names)
+        asked = purposes.by_row(table["task"], table["shape"], _trains)
+        at_s = (table["began_s"].to_numpy() + table["wait_s"].to_numpy())[asked]
+        used_in, first = np.unique(table["used_in"].to_numpy()[asked], return_index=True)
+        order = np.sort(at_s)
+        count = np.searchsorted(order, at_s[first] + _INSTANT_S)
+        count -= np.searchsorted(order, at_s[first] - _INSTANT_S)
+        return dict(zip(used_in.tolist(), count.tolist(), strict=True))
 
     def _stints(self, row: dict[str, Any], plan: Plans) -> tuple[Stint, ...]:
         """The stints of one attempt, with the rates of now.
@@ -166,6 +183,15 @@ class RecordedFleet:
             "so that its phones would have gone another way; hint: run the experiment with a "
             "fleet of its own"
         )
+
+
+_INSTANT_S = 1e-6
+"""What a sum of two times may be off by."""
+
+
+def _trains(task: str, shape: str) -> bool:
+    """Whether the server sent a session its plan to train."""
+    return task == "train" and purposes.configured(task, shape)
 
 
 _UPLOAD = ("session", "phone", "nth", "payload_bytes", "sent_s", "arrived_s")

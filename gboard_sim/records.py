@@ -239,6 +239,8 @@ class Cohort:
         oldest_version: No later upload will start from a version before this one, so older
             snapshots may go.
         dropouts: Attempts since the last cohort that the server will not use.
+        selected: Phones that were configured together, of which those of the uploads are the ones
+            that were used; 0 where phones are not configured together.
     """
 
     task: Task
@@ -248,6 +250,7 @@ class Cohort:
     weights: tuple[float, ...]
     oldest_version: int
     dropouts: Sequence[Dropout] = ()
+    selected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +271,27 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmasked:
+    """What secure aggregation took for one sum, where it was carried out.
+
+    Attributes:
+        phones: That were selected together.
+        sent: Whose masked numbers are in the sum.
+        uplink_bytes: That those sent: keys, sealed shares, masked numbers, and shares told.
+        downlink_bytes: That they were sent: the others' keys and sealed shares.
+        lost_uplink_bytes: Of the other phones.
+        lost_downlink_bytes: To the other phones.
+    """
+
+    phones: int
+    sent: int
+    uplink_bytes: int
+    downlink_bytes: int
+    lost_uplink_bytes: int
+    lost_downlink_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PrivacyEvent:
     """One mechanism that really ran, as the ledger keeps it.
 
@@ -279,7 +303,11 @@ class PrivacyEvent:
         clip: The L2 clip norm.
         deviation: Standard deviation of the noise on each number of the sum; None where each
             payload has its own.
+        applied: Root mean square of the noise that was added to the numbers of the sum; None where
+            nobody has it alone.
+        numbers: How many there were.
         refused: Sessions whose uploads the server left out, each with the reason.
+        unmasked: What came from under masks; None where nothing was masked.
     """
 
     mechanism: str
@@ -288,7 +316,10 @@ class PrivacyEvent:
     noise_multiplier: float
     clip: float
     deviation: float | None = None
+    applied: float | None = None
+    numbers: int | None = None
     refused: tuple[tuple[int, str], ...] = ()
+    unmasked: Unmasked | None = None
 
 
 @dataclass(frozen=True, slots=True)

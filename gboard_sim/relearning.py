@@ -40,6 +40,7 @@ FREE = (
     "privacy.noise_multiplier",
     "privacy.delta",
     "privacy.seed",
+    "privacy.secure_aggregation",
     "evaluation.baselines",
     "evaluation.validation_messages",
     "evaluation.test_messages",
@@ -118,6 +119,7 @@ def play(
         made.population.phone_class,
         settings.evaluation.every,
         settings.run.lookahead,
+        settings.protocol.kind == "rounds",
     )
     fleet.play(learner, journal, tell)
     return fleet

@@ -17,44 +17,47 @@ from gboard_sim.records import Vector
 BLOCK = 2**16
 """Most coordinates that are turned together: two blocks fit a core's second-level cache."""
 
+Rows = npt.NDArray[np.float32]
 
-def rotate(vector: Vector, key: int) -> Vector:
+
+def rotate(vector: Vector, key: int, block: int = BLOCK) -> Vector:
     """The vector turned, as a new one of the same length and, up to rounding, the same norm.
 
     Args:
         vector: Numbers whose sums over a block stay finite. Shape [n].
         key: Names the rotation.
+        block: Coordinates among which energy is spread: a power of two, at most `BLOCK`.
     """
     turned = vector.copy()
-    starts, signs = _plan(len(vector), key)
-    for start, own in zip(starts, signs, strict=True):
-        piece = turned[start : start + len(own)]
-        piece[:] = hadamard(piece * own)
+    for rows, signs in _pieces(turned, key, block):
+        rows[:] = hadamard(rows * signs)
     return turned
 
 
-def rotate_back(turned: Vector, key: int) -> Vector:
+def rotate_back(turned: Vector, key: int, block: int = BLOCK) -> Vector:
     """The vector of which `turned` is the rotation, up to rounding. Shape [n]."""
     vector = turned.copy()
-    starts, signs = _plan(len(turned), key)
-    for start, own in zip(reversed(starts), signs[::-1], strict=True):
-        piece = vector[start : start + len(own)]
-        piece[:] = hadamard(piece) * own
+    for rows, signs in reversed(_pieces(vector, key, block)):
+        rows[:] = hadamard(rows) * signs
     return vector
 
 
-def hadamard(vector: Vector) -> Vector:
-    """H x in the order of Sylvester's construction, not normed; H is its own transpose.
+def hadamard(rows: Rows) -> Rows:
+    """H x of each row, in Sylvester's order and not normed; H is its own transpose.
 
     Args:
-        vector: As many numbers as a power of two, at least one. Shape [p].
+        rows: Each of as many numbers as a power of two, at least one. Shape [m, p].
     """
-    rows = 1 << (len(vector).bit_length() - 1) // 2
-    halfway = _butterflies(vector.reshape(rows, -1))
-    return np.ravel(_butterflies(np.ascontiguousarray(halfway.T)).T)
+    high = 1 << (rows.shape[1].bit_length() - 1) // 2
+    table = rows.reshape(len(rows), high, -1).transpose(1, 0, 2)
+    for _ in range(2):  # the high bits of a coordinate's number, then the low ones
+        shape = table.shape
+        table = _butterflies(np.ascontiguousarray(table).reshape(len(table), -1)).reshape(shape)
+        table = table.transpose(2, 1, 0)
+    return table.transpose(1, 0, 2).reshape(rows.shape)
 
 
-def _butterflies(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _butterflies(table: Rows) -> Rows:
     """H times a table of a power of two of rows: sums and differences of rows, again and again."""
     now, then = table, np.empty_like(table)
     spare = np.empty_like(table)
@@ -69,22 +72,30 @@ def _butterflies(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return now
 
 
-def _plan(count: int, key: int) -> tuple[list[int], npt.NDArray[np.float32]]:
-    """Where the blocks begin, in the order in which they are turned, and their signs.
+def _pieces(vector: Vector, key: int, block: int) -> list[tuple[Rows, Rows]]:
+    """Views of the blocks, some together, in the order in which they are turned, and their signs.
 
-    The signs carry the norm 1 / sqrt(p). Shape [blocks, p].
+    The signs carry the norm 1 / sqrt(p). Shapes [m, p].
     """
+    count = len(vector)
     if not count:
-        return [], np.zeros((0, 0), np.float32)
-    size = min(BLOCK, 1 << count.bit_length() - 1)
-    starts = list(range(0, count - size + 1, size))
-    if count % size:
-        starts.append(count - size)
+        return []
+    size = min(block, 1 << count.bit_length() - 1)
+    whole = count // size
+    overlap = count % size > 0
     drawn = seeds.stream(key, "rotation").integers(
-        0, 256, size=(len(starts), -(-size // 8)), dtype=np.uint8
+        0, 256, size=(whole + overlap, -(-size // 8)), dtype=np.uint8
     )
     norm = np.float32(size**-0.5)
     signs = np.unpackbits(drawn, axis=1, count=size).astype(np.float32)
     signs *= -2 * norm
     signs += norm  # exact, and quicker than a choice between two
-    return starts, signs
+    together = max(1, BLOCK // size)
+    pieces = []
+    for first in range(0, whole, together):
+        last = min(first + together, whole)
+        rows = vector[first * size : last * size].reshape(-1, size)
+        pieces.append((rows, signs[first:last]))
+    if overlap:
+        pieces.append((vector[count - size :].reshape(1, size), signs[whole:]))
+    return pieces

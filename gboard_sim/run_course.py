@@ -1,13 +1,13 @@
 """The course of one run: from its text to its summary, from the start or from a checkpoint."""
 
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from gboard_sim import artefacts, held_back, relearning, served, world
+from gboard_sim import artefacts, held_back, ledger_file, relearning, served, world
 from gboard_sim.checkpoint import Checkpoint
 from gboard_sim.claims import seen_by
 from gboard_sim.engine import open_engine
@@ -24,8 +24,9 @@ from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.trainers.device import settled
 from gboard_sim.learning.verdict import Verdict, judge
 from gboard_sim.learning_half import open_learner, open_workshop, replayed
+from gboard_sim.ledger_file import LedgerFile
 from gboard_sim.machine import MachineMeter
-from gboard_sim.privacy.ledger import Ledger, RunningLedger, read_event
+from gboard_sim.privacy.ledger import Ledger, RunningLedger, promised, read_event
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.recorded_fleet import RecordedFleet
 from gboard_sim.records import PrivacyEvent
@@ -138,14 +139,11 @@ def _provenance(
 
 def _running_ledger(made: World, directory: RunDirectory) -> RunningLedger:
     """Where privacy events are written before their versions are published."""
-
-    def write(document: Mapping[str, Any]) -> None:
-        directory.write_json("ledger.json", plain(document))
-
-    entered = []
-    if (directory / "ledger.json").exists():  # of a run that is resumed
-        entered = [read_event(row) for row in directory.read_json("ledger.json")["events"]]
-    return RunningLedger(made.claim, entered, write)
+    if made.claim is None:  # then no event comes
+        return RunningLedger((), lambda _event: None)
+    file = LedgerFile(directory, plain(promised(made.claim)))
+    entered = [read_event(row) for row in file.rows]
+    return RunningLedger(entered, lambda event: file.append(plain(asdict(event))))
 
 
 def end_run(
@@ -165,7 +163,8 @@ def end_run(
     ledger = None
     if made.claim is not None:
         ledger = Ledger(made.claim, events, seen_by(directory))
-        directory.write_json("ledger.json", plain(ledger.document()))
+        rows = [plain(asdict(event)) for event in events or ()]
+        ledger_file.write(directory, plain(ledger.facts()), rows)
     served.write(directory)
     summary = summarise(directory, made, meter, figures, learnt, ledger)
     directory.write_json("summary.json", summary)

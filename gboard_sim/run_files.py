@@ -60,7 +60,9 @@ def same_makers(directory: RunDirectory, experiment: Experiment) -> None:
     began = directory.read_json("provenance.json")
     now = provenance.facts(experiment.text.source)
     if began.get("kind") != "run":
-        raise RunDirectoryError(f"{directory.path}: a run of the fleet alone; start it again")
+        raise RunDirectoryError(
+            f"{directory.path}: a run of the fleet alone; gboard-sim fleet --resume continues it"
+        )
     if began.get("text_sha256") != now["text_sha256"]:
         raise RunDirectoryError(
             f"{directory.path}: text.source = {experiment.text.source!r} is not the file that the "

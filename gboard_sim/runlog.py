@@ -18,6 +18,7 @@ checkpoints/         while it runs: the newest state to resume from, in safetens
 journal/             while it runs: the tables so far, in parts
 artefacts/           what a phone installs: graphs, tokenizer, parameters, loader, manifest
 export-*/            the same in fewer bits and checked, where it was exported here
+keyboard.json        what gboard-sim keyboard found, where it was asked
 report.html          the report page
 ```
 

@@ -88,11 +88,7 @@ def resume(
     """
     directory = RunDirectory.open(Path(path), whole=False)
     with directory.locked():
-        if (directory / "summary.json").exists():
-            clean(directory)
-            raise RunDirectoryError(
-                f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
-            )
+        _refuse_ended(directory)
         experiment = experiment_file.load(
             directory / "experiment.toml",
             overrides=experiment_file.machinery(workers, engine, ray_address),
@@ -137,7 +133,50 @@ def run_fleet(
     The phones' text is made up (`fake_learner.plausible_typing`); arguments as for `run`.
     """
     directory = place(experiment, out)
-    with directory.locked(), fresh(directory), MachineMeter() as meter:
+    with directory.locked(), fresh(directory):
+        return Run(directory, _fleet_alone(experiment, directory, watch))
+
+
+def resume_fleet(path: Path | str, *, watch: Watch | None = None) -> Run:
+    """Bring a run of the fleet alone that was stopped to the end that it would have come to.
+
+    It has no checkpoints, since what takes long is learning: it is played again from its start.
+
+    Args:
+        path: Its run directory.
+        watch: Told how far the run is.
+
+    Raises:
+        RunDirectoryError: It is not a run directory of this version, or the run has ended, or
+            learns.
+    """
+    directory = RunDirectory.open(Path(path), whole=False)
+    with directory.locked():
+        _refuse_ended(directory)
+        if directory.read_json("provenance.json").get("kind") != "fleet":
+            raise RunDirectoryError(
+                f"{path}: a run that learns; gboard-sim run --resume {path} continues it"
+            )
+        experiment = experiment_file.load(directory / "experiment.toml")
+        clean(directory)
+        return Run(directory, _fleet_alone(experiment, directory, watch))
+
+
+def _refuse_ended(directory: RunDirectory) -> None:
+    """Refuses to continue what has nothing left to do."""
+    if (directory / "summary.json").exists():
+        clean(directory)
+        path = directory.path
+        raise RunDirectoryError(
+            f"{path}: the run has ended already; gboard-sim report {path} makes its page again"
+        )
+
+
+def _fleet_alone(
+    experiment: Experiment, directory: RunDirectory, watch: Watch | None
+) -> dict[str, Any]:
+    """Run a fleet in its directory from the start, and write its summary."""
+    with MachineMeter() as meter:
         made = world.build(experiment)
         if made.parts.word_rows == "typed":
             raise ExperimentError(
@@ -169,4 +208,4 @@ def run_fleet(
         journal.join(directory.path)
         summary = run_course.end_run(directory, made, meter, end, None)
         clean(directory)
-        return Run(directory, summary)
+        return summary

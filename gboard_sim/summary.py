@@ -4,6 +4,7 @@
 |---|---|
 | `schema` | version of the run directory's layout |
 | `experiment`, `seed` | the experiment's name and seed |
+| `protocol` | `rounds`, `buffered` or `poisson` |
 | `text_source` | `synthetic`, or the corpus file's name |
 | `stop_reason` | `days`, `versions`, `budget:<key>`, `target_recall`, `no_gain` |
 | `trainer` | `onnxruntime` or `torch`; null where nothing was learned |
@@ -49,9 +50,15 @@
 | `epsilon_realised` | a diagnostic: the phone from which most really left |
 | `epsilon_extrapolated`, `privacy_extrapolated` | with `privacy.noise_cohort`, for which fleet |
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
+| `secure_aggregation_bytes` | what it moved where it was masked, below; null where it was not |
 | `privacy_warnings` | what a reader of the claim should be told, such as too large a delta |
 | `parameters_sha256` | of the last version, float32, little-endian |
 | `machine` | exactly what depends on the machine, below |
+
+`secure_aggregation_bytes` holds `uplink` and `downlink`, all that the phones whose numbers are in
+sums sent and were sent: keys, sealed shares, masked numbers and shares told; and `uplink_lost` and
+`downlink_lost`, the keys and shares of phones that were selected with them and lost. A fleet prices
+the former in its payloads and downloads, for a full selection; the latter as far as each came.
 
 `machine` holds `wall_s`, `fleet_wall_s`, `training_wall_s` (the fleet waiting for the learner),
 `peak_rss_bytes` over the process tree of this machine, `engine`, `workers`, and `processors`, the
@@ -128,6 +135,7 @@ def summarise(
         "experiment": made.experiment.name,
         "seed": made.experiment.run.seed,
         "arm": made.experiment.run.arm,
+        "protocol": made.experiment.protocol.kind,
         **_learning(made, learnt),
         **_on_phones(directory, learnt),
         **served.figures(directory),
@@ -236,7 +244,21 @@ def _privacy(ledger: Ledger | None, phones: int) -> dict[str, Any]:
         "privacy_relation": claim and claim.relation,
         "privacy_delta": claim and claim.delta,
         "privacy_trusted": claim and claim.trusted,
+        "secure_aggregation_bytes": _unmasked(ledger),
         "privacy_warnings": list(claim.warnings(phones)) if claim else [],
+    }
+
+
+def _unmasked(ledger: Ledger | None) -> dict[str, int] | None:
+    """Bytes of the sums that came from under masks; None where none did."""
+    sums = [event.unmasked for event in (ledger and ledger.events) or () if event.unmasked]
+    if not sums:
+        return None
+    return {
+        "uplink": sum(each.uplink_bytes for each in sums),
+        "downlink": sum(each.downlink_bytes for each in sums),
+        "uplink_lost": sum(each.lost_uplink_bytes for each in sums),
+        "downlink_lost": sum(each.lost_downlink_bytes for each in sums),
     }
 
 

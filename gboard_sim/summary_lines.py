@@ -52,6 +52,11 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
             further = s["privacy_extrapolated"]
             claim = f"none; {further}" if further else "none: the log breaks its bounds"
         yield "epsilon, delta", f"{claim}, {s['privacy_delta']:g} ({s['privacy_unit']})"
+    if have("secure_aggregation_bytes"):
+        moved = s["secure_aggregation_bytes"]
+        masked = f"{moved['uplink'] / 1e6:.2f}, {moved['downlink'] / 1e6:.2f}"
+        lost = f"{moved['uplink_lost'] / 1e6:.2f}, {moved['downlink_lost'] / 1e6:.2f}"
+        yield "MB up, down behind masks", f"{masked} (of phones that were lost: {lost})"
     machine = s["machine"]
     memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
     yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"
@@ -59,10 +64,14 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _fleet_lines(s: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a run of the fleet alone shows more."""
-    yield "rounds closed, abandoned", f"{s['rounds']:,}, {s['rounds_abandoned']:,}"
+    buffered = s["protocol"] == "buffered"
+    if buffered:
+        yield "buffers closed", f"{s['rounds']:,}"
+    else:
+        yield "rounds closed, abandoned", f"{s['rounds']:,}, {s['rounds_abandoned']:,}"
     if s["round_s_p50"] is not None:
         times = [f"{s[f'round_s_p{q}']:,.1f}" for q in round_times.QUANTILES]
-        yield "seconds of a round, p50, p90, p99", ", ".join(times)
+        yield f"seconds of a {'buffer' if buffered else 'round'}, p50, p90, p99", ", ".join(times)
     if s["participation_gini"] is not None:
         share = f"{s['participation_gini']:.3f}, {s['participation_top_30_share']:.1%}"
         yield "Gini, uploads of the top 30%", share

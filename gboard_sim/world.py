@@ -9,6 +9,7 @@ from gboard_sim.channel import codec_of, downlink_of, refuse_unsized, schedule_o
 from gboard_sim.claims import at_server, claim_of, on_phones
 from gboard_sim.communication import codecs, compatibility, schedules
 from gboard_sim.communication.learning_rate import LearningRate
+from gboard_sim.distributed_claims import masking_of
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import Experiment
 from gboard_sim.fleet.buffer_rules import BufferRules
@@ -26,7 +27,7 @@ from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Mechanism, Schedule, ServerMechanism, Sized
+from gboard_sim.protocols import Codec, Masking, Mechanism, Schedule, ServerMechanism, Sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class World:
         claim: What is promised about privacy, None where nothing is.
         mechanism: What makes an update private on the phone.
         at_server: What makes sums private at the server; None where it is not trusted.
+        masking: What hides payloads from the server; None where nothing does, or a price stands
+            for it.
     """
 
     experiment: Experiment
@@ -72,6 +75,7 @@ class World:
     claim: Claim | None
     mechanism: Mechanism
     at_server: ServerMechanism | None
+    masking: Masking | None
 
     def wire(self, tokens: int) -> Wire:
         """What of an update travels, where the model has that many token ids."""
@@ -151,6 +155,7 @@ def build(experiment: Experiment) -> World:
         claim=claim,
         mechanism=on_phones(experiment, claim, parameters),
         at_server=at_server(experiment, claim, parameters),
+        masking=masking_of(experiment),
     )
 
 

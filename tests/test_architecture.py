@@ -11,7 +11,8 @@ GROUND = {
     "experiment_errors", "experiment_file", "experiment_fleet", "experiment_keys",
     "experiment_network", "experiment_overrides", "experiment_privacy", "experiment_sweep",
     "experiment_text", "experiment_training", "experiment_values", "halves", "inequality",
-    "journal", "machine", "progress", "protocols", "provenance", "purposes", "ranges",
+    "journal", "ledger_file", "machine", "mechanism_table", "progress", "protocols", "provenance",
+    "purposes", "ranges",
     "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
     "summary_lines", "tables", "trace_file", "typing_record", "units", "uploads",
 }  # fmt: skip
@@ -20,7 +21,8 @@ JOINS = {
     "downloads", "engine", "epsilon", "export", "fleet_facts", "fleet_figures", "fleet_half",
     "fleet_rules", "held_back", "keyboard_trial", "learning_half", "local_claims", "model_spec",
     "registry", "relearning", "run_course", "run_files", "run_text", "simulate", "summary", "sweep",
-    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "typed_uploads", "world",
+    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "trigger_trial", "typed_uploads",
+    "world",
 }  # fmt: skip
 FACES = {
     "__init__", "__main__", "cli", "cli_bench", "cli_corpus", "cli_epsilon", "cli_keyboard",

@@ -8,7 +8,10 @@ import gboard_sim
 from gboard_sim import epsilon, simulate
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.snapshots import Snapshots
+from gboard_sim.model_spec import parameters_of
 from tests.run_bits import bits
+
+pytestmark = pytest.mark.usefixtures("trains_here")
 
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
@@ -91,6 +94,27 @@ def test_an_event_is_written_down_before_its_version_is_published(tmp_path, monk
     monkeypatch.undo()
     simulate.resume(tmp_path / "run")
     assert [event["version"] for event in ledger(tmp_path / "run")["events"]] == [1, 2, 3]
+
+
+def test_the_bit_of_an_adaptive_clip_is_a_byte_of_the_upload(tmp_path):
+    fixed, adaptive = (
+        gboard_sim.run(load("central_gaussian", "run.versions=1", **keys), out=tmp_path / name)
+        for name, keys in (("fixed", {}), ("adaptive", {"adaptive_clip": {"bit_noise": 2.0}}))
+    )
+    (plain,), (with_bit,) = (
+        set(run.table("cohorts")["payload_bytes"].to_pylist()) for run in (fixed, adaptive)
+    )
+    assert with_bit == plain + 1
+
+
+def test_a_plan_says_what_it_takes_the_size_of_an_update_to_be():
+    plan = epsilon.of_plan(load(), None)
+    assert plan["parameters"] == parameters_of(load())
+    assert "all of the" in plan["assumes"]
+    assert plan["assumes"].endswith("does not depend")
+    frozen = epsilon.of_plan(load("central_gaussian", 'training.word_rows="frozen"'), None)
+    assert frozen["parameters"] < plan["parameters"]
+    assert "assumes" not in frozen
 
 
 def test_a_run_stops_when_its_epsilon_is_spent(tmp_path):

@@ -34,6 +34,19 @@ def only_message(stderr: str) -> str:
 
 
 @pytest.fixture
+def here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
+    """Carries out a command in this process, where a process of its own would say no more."""
+
+    def carry_out(*arguments: str | Path) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", ["gboard-sim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return subprocess.CompletedProcess(sys.argv, ended.value.code, *capfd.readouterr())
+
+    return carry_out
+
+
+@pytest.fixture
 def refused(monkeypatch, capsys) -> Callable[..., str]:
     """Carries out a command in this process, to the message with which it has to end."""
 
@@ -79,23 +92,19 @@ def test_json_prints_the_flat_summary_alone(printed):
     assert shapes == summary["session_shapes"]
 
 
-def test_a_page_is_made_with_the_run_and_again_on_demand(printed):
+def test_a_page_is_made_with_the_run_and_again_on_demand(printed, here):
     out, _ = printed
     page = (out / "report.html").read_bytes()
     (out / "report.html").unlink()
-    ended = gboard_sim("report", out)
+    ended = here("report", out)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.strip() == str(out / "report.html")
     assert (out / "report.html").read_bytes() == page
 
 
-def test_quiet_prints_nothing(tmp_path):
-    ended = gboard_sim("run", "smoke", *SMALL, "--quiet", "--out", tmp_path / "run")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert (tmp_path / "run" / "report.html").exists()
-
-
-def test_without_options_progress_goes_to_stderr_and_a_table_to_stdout(tmp_path):
+def test_progress_goes_to_stderr_and_a_table_to_stdout_and_quiet_prints_nothing(
+    here, monkeypatch, tmp_path
+):
     more = {"cwd": tmp_path, "env": os.environ | {"NO_COLOR": "1", "FORCE_COLOR": ""}}
     ended = gboard_sim("run", "smoke", *SMALL, **more)
     assert ended.returncode == 0, ended.stderr
@@ -104,14 +113,16 @@ def test_without_options_progress_goes_to_stderr_and_a_table_to_stdout(tmp_path)
     assert "day" in ended.stderr
     assert "version    2" in ended.stderr
     assert (tmp_path / "runs" / "smoke-1" / "summary.json").exists()
-    again = gboard_sim("run", "smoke", *SMALL, "--seed", "1", "--quiet", **more)
-    assert again.returncode == 0
+    monkeypatch.chdir(tmp_path)
+    again = here("run", "smoke", *SMALL, "--seed", "1", "--quiet")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (tmp_path / "runs" / "smoke-1-2" / "report.html").exists()
     assert (tmp_path / "runs" / "smoke-1-2" / "summary.json").exists()
 
 
-def test_the_fleet_runs_alone_at_the_size_asked_for(printed, tmp_path):
+def test_the_fleet_runs_alone_at_the_size_asked_for(printed, here, tmp_path):
     run, _ = printed
-    ended = gboard_sim(
+    ended = here(
         "fleet", "smoke", "--phones", "500", "--days", "1", "--json", "--out", tmp_path / "run"
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -123,10 +134,8 @@ def test_the_fleet_runs_alone_at_the_size_asked_for(printed, tmp_path):
     assert set(summaries[0]) == set(summaries[1])
 
 
-def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(tmp_path):
-    ended = gboard_sim(
-        "fleet", "smoke", "--phones", "500", "--days", "1", "--out", tmp_path / "run"
-    )
+def test_the_table_of_a_fleet_alone_has_its_rounds_and_shapes(here, tmp_path):
+    ended = here("fleet", "smoke", "--phones", "500", "--days", "1", "--out", tmp_path / "run")
     assert ended.returncode == 0, ended.stderr
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     rows = dict(re.split(r"\s{2,}", row, maxsplit=1) for row in ended.stdout.splitlines()[:-2])
@@ -218,6 +227,9 @@ def test_a_directory_that_is_taken_or_foreign_is_refused(refused, printed, tmp_p
     assert "not a run directory" in refused("run", "--resume", tmp_path)
     assert "has ended" in refused("run", "--resume", out)
     assert "only --workers" in refused("run", "smoke", "--resume", out)
+    assert "has ended" in refused("fleet", "--resume", out)
+    assert "only --json" in refused("fleet", "smoke", "--resume", out)
+    assert "only --json" in refused("fleet", "--resume", out, "--days", "1")
     assert "not a run directory" in refused("report", tmp_path)
     old = tmp_path / "old"
     old.mkdir()
@@ -230,21 +242,21 @@ def line(user: str, text: str) -> str:
     return json.dumps({"user": user, "text": text, "time": None}) + "\n"
 
 
-def test_a_good_corpus_is_described(tmp_path):
+def test_a_good_corpus_is_described(here, tmp_path):
     path = tmp_path / "chat.jsonl.gz"
     path.write_bytes(gzip.compress((line("a", "Hello there!") + line("b", "so it is")).encode()))
-    ended = gboard_sim("corpus", "inspect", path, "--json")
+    ended = here("corpus", "inspect", path, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     facts = json.loads(ended.stdout)
     assert (facts["users"], facts["utterances"], facts["words"]) == (2, 2, 5)
     assert (facts["bad_lines"], facts["first_bad_lines"]) == (0, [])
-    assert "utterances_per_user_median" in gboard_sim("corpus", "inspect", path).stdout
+    assert "utterances_per_user_median" in here("corpus", "inspect", path).stdout
 
 
-def test_bad_lines_are_shown_by_number_and_refused_by_run(refused, tmp_path):
+def test_bad_lines_are_shown_by_number_and_refused_by_run(here, refused, tmp_path):
     path = tmp_path / "chat.jsonl"
     path.write_bytes(line("a", "hi you").encode() + b'{"user": 3}\n' + b'{"user": "\xff"}\n')
-    ended = gboard_sim("corpus", "inspect", path)
+    ended = here("corpus", "inspect", path)
     assert ended.returncode == 0
     assert "line 2: key `text` is missing" in ended.stdout
     assert "line 3: not UTF-8" in ended.stdout

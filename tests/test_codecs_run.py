@@ -8,6 +8,8 @@ from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError
 from tests.run_bits import bits
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
     "evaluation.baselines=false", "evaluation.test_messages=50", "schedule.name=fixed",

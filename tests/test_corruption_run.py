@@ -9,6 +9,8 @@ import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 FLEET = ["fleet.phones=400", "protocol.goal=20", "run.versions=20", "schedule.name=fixed"]
 VARIANTS = {
     "rounds": [],

@@ -10,13 +10,16 @@ from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from tests.run_bits import bits
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 SMALL = [
     "run.versions=3", "fleet.phones=40", "text.messages_per_user=20", "run.workers=1",
     "evaluation.baselines=false", "evaluation.test_messages=50", "run.checkpoint_every=1",
 ]  # fmt: skip
 BOTH = ["distributed_skellam", "distributed_discrete_gaussian"]
 PARAMETERS = 67_152  # of the model of `smoke` over the words of so little text
-BESIDE = 2 * 32 + 2 * 10 * 32 + 11 * 32  # two keys, shares for ten other phones, eleven shares told
+# Two keys, sealed shares for ten other phones, eleven shares told.
+BESIDE = 2 * 32 + 10 * (2 * 32 + 16) + 11 * 32
 
 
 def load(mechanism, *more):
@@ -70,7 +73,7 @@ def test_phones_are_sent_the_keys_and_shares_of_the_others(tmp_path, schedule, d
     made = gboard_sim.run(load(BOTH[0], "run.versions=1", *more), out=tmp_path / "run")
     sessions = made.table("sessions").to_pydict()
     used = np.array(sessions["used_in"]) >= 0
-    keys = 2 * 10 * 32 + 2 * 10 * 32
+    keys = 2 * 10 * 32 + 10 * (2 * 32 + 16)
     assert set(np.array(sessions["download_bytes"])[used].tolist()) == {downloaded + keys}
     facts = json.loads((tmp_path / "run" / "fleet.json").read_text())["secure_aggregation"]
     assert (facts["phones"], facts["threshold"]) == (11, 6)

@@ -9,6 +9,8 @@ from gboard_sim.report import headline
 from gboard_sim.report.contents import Contents
 from tests.run_bits import bits
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 FEEDBACK = "codec.error_feedback=true"
 SMALL = [
     "run.versions=8", "run.days=8", "fleet.phones=30", "text.messages_per_user=20",

@@ -155,7 +155,12 @@ def test_a_run_without_its_parameters_is_refused(copy):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(RunDirectoryError, match=r"parameters\.safetensors: not the parameters"):
         export(copy)
-    save_file(tensors | {"gate_bias": np.zeros(3, np.float32)}, path)
+    save_file(tensors | {"gate_bias": np.zeros(1, np.float32)}, path)
+    with pytest.raises(RunDirectoryError, match="names a file with another sha256"):
+        export(copy)
+    manifest = json.loads((copy / "artefacts" / "manifest.json").read_text())
+    manifest["files"][path.name]["sha256"] = sha256(path.read_bytes()).hexdigest()
+    (copy / "artefacts" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(RunDirectoryError, match=r"parameters\.safetensors: not the parameters"):
         export(copy)
     path.unlink()

@@ -9,12 +9,14 @@ import gboard_sim
 from gboard_sim import simulate
 from gboard_sim.errors import ExperimentError
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 JUDGED = ["federated_evaluation.every=2", "federated_evaluation.goal=10"]
 CHOSEN = ["protocol.selector=utility", "schedule.name=fixed", "protocol.pool=3.0"]
 
 
 def experiment(*overrides: str) -> gboard_sim.Experiment:
-    return gboard_sim.load("smoke", overrides=["run.workers=2", *overrides])
+    return gboard_sim.load("smoke", overrides=["run.workers=1", *overrides])
 
 
 def files(path):
@@ -72,7 +74,7 @@ def test_phones_judge_versions_and_send_no_update_for_it(judged):
     assert never.get(everyone[-1]["version"], 0) < everyone[-1]["positions"]
 
 
-@pytest.mark.parametrize("override", ["run.workers=1", "run.lookahead=0", "run.lookahead=2"])
+@pytest.mark.parametrize("override", ["run.workers=2", "run.lookahead=0", "run.lookahead=2"])
 def test_judging_on_phones_has_the_same_bits(judged, tmp_path, override):
     gboard_sim.run(experiment(*JUDGED, override), out=tmp_path / "run")
     assert files(tmp_path / "run") == files(judged.directory.path)

@@ -1,7 +1,10 @@
 """What a finished run's model does for people who type, and what cannot be tried."""
 
 import json
+import shutil
+from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -15,13 +18,13 @@ from gboard_sim.learning.text.divided_corpus import read_divided
 
 @pytest.fixture(scope="module")
 def found(smoke):
-    return trial(smoke.directory.path, messages=60)
+    return trial(smoke.directory.path, smoke.directory / "artefacts", messages=60)
 
 
 @pytest.fixture(scope="module")
 def whole(smoke):
     """Every message of every test user."""
-    return trial(smoke.directory.path, messages=10**6)
+    return trial(smoke.directory.path, smoke.directory / "artefacts", messages=10**6)
 
 
 def test_figures_are_those_of_test_users_words(smoke, found, whole):
@@ -79,18 +82,34 @@ def test_taps_are_read_with_a_weight_from_validation(found):
     assert taps["spatial_known"] < taps["spatial"]
 
 
-def test_the_command_prints_a_table_or_json_alone(smoke_path):
-    told = CliRunner().invoke(
-        app, ["keyboard", str(smoke_path), "--messages", "20", "--people", "2"]
-    )
+@pytest.fixture
+def copy(smoke_path, tmp_path):
+    """A run that a test may write to."""
+    return Path(shutil.copytree(smoke_path, tmp_path / "copy"))
+
+
+def ask(*arguments):
+    return CliRunner().invoke(app, ["keyboard", *map(str, arguments)])
+
+
+def test_the_command_prints_a_table_and_the_page_shows_it(copy):
+    told = ask(copy, "--messages", "20", "--people", "2", "--trigger")
     assert told.exit_code == 0
     assert "limit of the vocabulary" in told.stdout
     assert "Smart Compose" in told.stdout
     assert "adapted to" in told.stdout
-    brief = ["keyboard", str(smoke_path), "--messages", "20", "--people", "0", "--json"]
-    found = json.loads(CliRunner().invoke(app, brief).stdout)
+    assert "trigger" in told.stdout
+    page = (copy / "report.html").read_text(encoding="utf-8")
+    assert 'id="keystrokes"' in page
+    assert "20 messages of test users" in page
+
+
+def test_json_stands_alone_and_is_what_the_run_keeps(copy):
+    told = ask(copy, "--messages", "20", "--people", "0", "--json")
+    found = json.loads(told.stdout, parse_constant=pytest.fail)
     assert found["strip"]["messages"] == 20
-    assert found["adaptation"] is None
+    assert found["adaptation"] is found["trigger"] is None
+    assert json.loads((copy / "keyboard.json").read_text()) == found
 
 
 def test_what_cannot_be_tried_is_said(smoke_path, tmp_path):
@@ -98,6 +117,30 @@ def test_what_cannot_be_tried_is_said(smoke_path, tmp_path):
         ([tmp_path], "not a run directory"),
         ([smoke_path, "--artefact", tmp_path], "no folder of artefacts"),
     ):
-        told = CliRunner().invoke(app, ["keyboard", *map(str, arguments)])
+        told = ask(*arguments)
         assert told.exit_code != 0
         assert said in str(told.exception)
+
+
+@pytest.mark.parametrize("name", ["score.onnx", "train_step.onnx", "keyboard.py"])
+def test_every_file_of_the_artefact_must_be_the_one_that_its_manifest_names(copy, name):
+    path = copy / "artefacts" / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert f"{name}: " in str(ask(copy).exception)
+    assert "manifest.json names" in str(ask(copy).exception)
+    path.unlink()
+    assert f"{name}: cannot be read" in str(ask(copy).exception)
+
+
+def test_an_artefact_of_another_run_is_refused(copy, smoke_path):
+    """Its model may have been trained on those who judge it here."""
+    path = copy / "artefacts" / "parameters.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    manifest = json.loads((copy / "artefacts" / "manifest.json").read_text())
+    manifest["files"][path.name]["sha256"] = sha256(content).hexdigest()
+    (copy / "artefacts" / "manifest.json").write_text(json.dumps(manifest))
+    told = ask(smoke_path, "--artefact", copy / "artefacts")
+    assert "not an export of" in str(told.exception)
+    assert "hint: gboard-sim export" in str(told.exception)

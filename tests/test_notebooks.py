@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import shutil
 from pathlib import Path
@@ -69,6 +70,10 @@ def test_a_notebook_runs_to_its_end_and_no_figure_is_empty(path, alone):
     assert all(drawn(png) for png in figures)
     told = "".join(o.text for o in outputs if o.get("name") == "stderr")
     assert "Warning" not in told, told
+    if path.stem == "first_round":
+        runs = (json.loads(p.read_text()) for p in (folder / "runs").glob("*/summary.json"))
+        [long] = (summary for summary in runs if summary["versions"] == 30)
+        assert long["recall_at_3"] > 1.5 * long["unigram_recall_at_3"]  # than frequent words teach
 
 
 @by_name

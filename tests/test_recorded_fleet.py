@@ -7,6 +7,8 @@ import pytest
 from gboard_sim import experiment_file, simulate
 from gboard_sim.errors import TimingChangedError
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 SMALL = {
     "run.versions": 5,
     "run.workers": 1,

@@ -9,6 +9,8 @@ from gboard_sim import cli, experiment_file, simulate
 from gboard_sim.errors import ExperimentError, RunDirectoryError
 from tests.run_bits import bits
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 SMALL = {
     "run.versions": 5,
     "run.workers": 1,

@@ -14,7 +14,8 @@ VECTORS = hnp.arrays(np.float32, st.integers(0, 70), elements=st.floats(-8, 8, w
 @pytest.mark.parametrize("power", range(10))
 def test_the_quick_transform_is_scipys_matrix(power):
     numbers = np.random.default_rng(power).integers(-99, 100, 2**power).astype(np.float32)
-    assert hadamard(numbers).tolist() == (sylvester(2**power) @ numbers).tolist()
+    rows = np.stack([numbers, numbers[::-1], np.roll(numbers, 1)])
+    assert hadamard(rows).tolist() == (rows @ sylvester(2**power)).tolist()
 
 
 @given(vector=VECTORS, key=st.integers(0, 2**64 - 1))
@@ -29,13 +30,15 @@ def test_a_rotation_keeps_the_norm_and_is_undone(vector, key):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 12, 16, 31])
-def test_a_rotation_is_an_orthonormal_matrix_of_its_blocks(count, monkeypatch):
-    monkeypatch.setattr(rotation, "BLOCK", 8)
-    matrix = np.stack([rotate(row, 5) for row in np.eye(count, dtype=np.float32)], axis=1)
+@pytest.mark.parametrize("together", [8, 16, 2**16])
+def test_a_rotation_is_an_orthonormal_matrix_of_its_blocks(count, together, monkeypatch):
+    monkeypatch.setattr(rotation, "BLOCK", together)
+    eye = np.eye(count, dtype=np.float32)
+    matrix = np.stack([rotate(row, 5, 8) for row in eye], axis=1)
     assert matrix.T @ matrix == pytest.approx(np.eye(count), abs=1e-6)
     vector = np.arange(count, dtype=np.float32)
-    assert rotate(vector, 5) == pytest.approx(matrix @ vector, abs=1e-4)
-    back = np.stack([rotate_back(row, 5) for row in np.eye(count, dtype=np.float32)], axis=1)
+    assert rotate(vector, 5, 8) == pytest.approx(matrix @ vector, abs=1e-4)
+    back = np.stack([rotate_back(row, 5, 8) for row in eye], axis=1)
     assert back == pytest.approx(matrix.T, abs=1e-6)
     if count == 12:  # 8 coordinates, then the last 8 once more
         assert (matrix[:4, 8:] == 0).all()

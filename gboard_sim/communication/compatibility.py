@@ -1,13 +1,15 @@
 """Which schedule, codec and mechanism compose, and with which weights: the one table.
 
 Every combination stands in exactly one entry. One that no entry names is refused, so that a new
-schedule, codec or mechanism composes with nothing until somebody has thought about it.
+schedule or codec composes with nothing until somebody has thought about it. A new mechanism does
+as those whose noise is added in the same place (`gboard_sim.mechanism_table`).
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from gboard_sim.errors import IncompatibleError
+from gboard_sim.mechanism_table import at
 
 Weights = Literal["examples", "tokens", "uniform"]
 """What an upload counts for in the server's mean."""
@@ -62,18 +64,10 @@ _PUBLIC = (
 _TRIGGERED = ("norm_triggered", "lazy", "cmfl")
 """Schedules that look at an update before it is sent."""
 
-_PRIVATE = (
-    "local_gaussian",
-    "local_laplace",
-    "priv_unit",
-    "central_gaussian",
-    "tree",
-    "banded",
-    "blt",
-)
+_PRIVATE = (*at("phones"), *at("server"))
 """Mechanisms under a claim, with which nothing may leave a phone that the claim does not cover."""
 
-_IN_SUMS = ("distributed_skellam", "distributed_discrete_gaussian")
+_IN_SUMS = at("shares")
 """Mechanisms whose noise is shared out among the phones, so that only sums may be seen."""
 
 _UNCOVERED = (

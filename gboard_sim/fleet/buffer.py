@@ -13,10 +13,8 @@ import numpy as np
 import simpy
 
 from gboard_sim.fleet.buffer_rules import BufferRules
-from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
-from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.uploads import Dropouts, Uploads
 
@@ -32,12 +30,10 @@ class Buffer:
         server: Server,
         desk: FlightDesk,
         rules: BufferRules,
-        evaluation: FederatedEvaluation | None,
     ) -> None:
         self._server = server
         self._desk = desk
         self._rules = rules
-        self._evaluation = evaluation
         self._at_work = 0
         self._held: list[Uploads] = []
         self._dropouts: list[Dropouts] = []
@@ -46,12 +42,6 @@ class Buffer:
         """Accepts a check-in whenever a phone less than wanted is at work."""
         server, rules = self._server, self._rules
         while server.runs:
-            if self._evaluation is not None:
-                yield from self._evaluation.run_due()
-            if not server.runs:
-                return
-            if server.held.task != "train":
-                server.hold(Selection("train"), 0)
             # One at a time: the session of a phone may be over before the next phone checks in.
             server.held.target = 1
             if self._at_work < rules.concurrency:

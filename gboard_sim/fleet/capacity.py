@@ -1,8 +1,12 @@
 """What phones share: the server's links, and access points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
 
 from gboard_sim.fleet.conditions import DOWNLOAD
+from gboard_sim.fleet.population import Population
 from gboard_sim.units import mbit_per_s
 
 _SERVER_DOWN, _SERVER_UP, _FIRST_ACCESS_POINT = range(3)
@@ -34,6 +38,19 @@ class Capacity:
         )
         return any(limit is not None for limit in limits)
 
+    def alone(self, population: Population) -> Population:
+        """A population whose links are no faster than what they share with nobody else on it."""
+        point = self.access_point_mbit_per_s
+        down, up = (
+            min((mbit_per_s(limit) for limit in (server, point) if limit is not None), default=inf)
+            for server in (self.server_down_mbit_per_s, self.server_up_mbit_per_s)
+        )
+        return replace(
+            population,
+            down_bytes_per_s=np.minimum(population.down_bytes_per_s, down),
+            up_bytes_per_s=np.minimum(population.up_bytes_per_s, up),
+        )
+
     def route(self, phase: int, phone: int) -> tuple[int, ...]:
         """The shared links that a phone's download or upload passes."""
         down = phase == DOWNLOAD
@@ -49,4 +66,4 @@ class Capacity:
             _SERVER_DOWN: self.server_down_mbit_per_s,
             _SERVER_UP: self.server_up_mbit_per_s,
         }.get(link, self.access_point_mbit_per_s)
-        return float("inf") if limit is None else mbit_per_s(limit)
+        return inf if limit is None else mbit_per_s(limit)

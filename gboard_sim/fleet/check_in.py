@@ -1,5 +1,7 @@
 """What idle phones do, in bulk and in order of time: check-ins, rejections, offline windows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gboard_sim.fleet.accounts import Accounts
@@ -12,6 +14,7 @@ from gboard_sim.fleet.work import Work
 from gboard_sim.protocols import Schedule
 from gboard_sim.records import Flags, Floats, Ints
 
+_NOBODY = -1
 _MOST_ACTS = 4096  # acts worth sorting when a selection may need only the first few (assumed)
 
 
@@ -49,21 +52,22 @@ class CheckIns:
         if self._pacing.outlasts_windows:
             phones.call_s[:] = self._pacing.first_s(np.arange(len(phones.checkins)))
 
-    def advance(self, until_s: float, version: int, selection: Selection | None) -> float:
+    def advance(self, until_s: float, version: int, selections: Sequence[Selection]) -> float:
         """Works through the acts of phones before `until_s`, or fewer.
 
         Args:
             until_s: Acts at or after this time are left for later.
             version: The server's version, which must hold until then.
-            selection: Where check-ins are accepted, with fewer phones than its target and none
-                that leaves before `until_s`; None turns all check-ins away.
+            selections: Where check-ins are accepted, each in the first that wants it; with fewer
+                phones than their targets and none that leaves before `until_s`. Without any all
+                check-ins are turned away.
 
         Returns:
-            The time up to which everything is done; when the selection has become full, the time of
+            The time up to which everything is done; when a selection has become full, the time of
             the check-in that filled it.
         """
         phones = self._phones
-        due, until_s = self._due(until_s, accepting=selection is not None)
+        due, until_s = self._due(until_s, accepting=bool(selections))
         if not len(due):
             return until_s
         due = due[np.argsort(phones.agenda.at_s[due], kind="stable")]
@@ -75,24 +79,20 @@ class CheckIns:
         able |= complete
         kept = np.where(lapsed, 0, phones.kept[due] + phones.rested[due]).astype(np.int64)
         calls = ~fresh | (able & (complete | self._schedule.uploads(kept)))
-        wanted = np.zeros(len(due), dtype=bool)
-
-        if selection is not None:
-            wanted[calls] = self._admission.allowed(
-                due[calls], at_s[calls], version, selection.task
-            )
-            if selection.task == "evaluate":
-                wanted &= self._work.judged(due)[2] > 0
-            if selection.drawn is not None:
-                wanted &= selection.drawn(due)
-            rows = np.flatnonzero(wanted)
+        taker = np.full(len(due), _NOBODY)
+        last = len(due)
+        for place, selection in enumerate(selections):
+            rows = np.flatnonzero(calls & (taker == _NOBODY))
+            rows = rows[self._wanted(due[rows], at_s[rows], version, selection)]
+            taker[rows] = place
             missing = selection.target - selection.held
             if len(rows) >= missing:
-                last = rows[missing - 1]
-                until_s = float(at_s[last])
-                cut = slice(last + 1)
-                due, at_s, lapsed = due[cut], at_s[cut], lapsed[cut]
-                able, calls, wanted = able[cut], calls[cut], wanted[cut]
+                last = min(last, int(rows[missing - 1]))
+        if last < len(due):
+            until_s = float(at_s[last])
+            cut = slice(last + 1)
+            due, at_s, lapsed, able = due[cut], at_s[cut], lapsed[cut], able[cut]
+            calls, taker = calls[cut], taker[cut]
 
         self._start_over(due[lapsed])
         offline = ~calls & able
@@ -104,19 +104,37 @@ class CheckIns:
         phones.leave_window(due[~calls & ~offline])
         self._accounts.checkins += int(calls.sum())
         phones.checkins[due[calls]] += 1
-        unwanted = calls & ~wanted
-        # Judging is no upload window: a phone that is held for it goes on with its cycle after.
-        judges = selection is not None and selection.task == "evaluate"
-        phones.retrying[due[unwanted if judges else calls]] = True
-        self.turn_away(due[unwanted], at_s[unwanted], calling=selection is not None)
-        if selection is not None and wanted.any():
-            taken = due[wanted]
-            if self._pacing.outlasts_windows:
-                told_s = self._pacing.back_s(taken, phones.checkins[taken], at_s[wanted])
-                phones.call_s[taken] = told_s
-            selection.accept(taken, at_s[wanted], phones.window_end_s[taken], version)
-            phones.hold(taken)
+        unwanted = calls & (taker == _NOBODY)
+        tries = calls.copy()
+        for place, selection in enumerate(selections):
+            if selection.task == "evaluate":
+                # Judging is no upload window: the phone goes on with its cycle after.
+                tries[taker == place] = False
+        phones.retrying[due[tries]] = True
+        training = any(selection.task == "train" for selection in selections)
+        self.turn_away(due[unwanted], at_s[unwanted], calling=training)
+        for place, selection in enumerate(selections):
+            rows = np.flatnonzero(taker == place)
+            if len(rows):
+                self._hold(due[rows], at_s[rows], version, selection)
         return until_s
+
+    def _wanted(self, phone: Ints, at_s: Floats, version: int, selection: Selection) -> Flags:
+        """Whether a selection takes phones that call, if it has room. Shape [n]."""
+        wanted = self._admission.allowed(phone, at_s, version, selection.task)
+        if selection.task == "evaluate":
+            wanted &= self._work.judged(phone)[2] > 0
+        if selection.drawn is not None:
+            wanted &= selection.drawn(phone)
+        return wanted
+
+    def _hold(self, phone: Ints, at_s: Floats, version: int, selection: Selection) -> None:
+        """Takes phones into a selection. Shape [n] each."""
+        phones = self._phones
+        if self._pacing.outlasts_windows:
+            phones.call_s[phone] = self._pacing.back_s(phone, phones.checkins[phone], at_s)
+        selection.accept(phone, at_s, phones.window_end_s[phone], version)
+        phones.hold(phone)
 
     def turn_away(self, phone: Ints, at_s: Floats, *, calling: bool) -> None:
         """Phones return after a time of their own while their window lasts.
@@ -124,7 +142,7 @@ class CheckIns:
         Args:
             phone: Distinct phones. Shape [n].
             at_s: When each is turned away. Shape [n].
-            calling: Whether phones were wanted at the time, so that a bound kept these away.
+            calling: Whether phones were wanted for training, so that a bound kept these away.
         """
         phones = self._phones
         self._accounts.rejected += len(phone)
@@ -134,10 +152,7 @@ class CheckIns:
             back_s = np.maximum(back_s, self._admission.not_before_s(phone, at_s))
         if self._pacing.outlasts_windows:
             phones.call_s[phone] = back_s
-        stays = back_s < phones.window_end_s[phone]
-        phones.agenda.set(phone[stays], back_s[stays])
-        phones.fresh[phone[stays]] = False
-        phones.leave_window(phone[~stays])
+        phones.come_back(phone, back_s)
 
     def _due(self, until_s: float, *, accepting: bool) -> tuple[Ints, float]:
         """Phones that act before `until_s`, and how far one may go with no phone acting twice.
@@ -150,8 +165,10 @@ class CheckIns:
             return due, until_s
         act_s = phones.agenda.at_s[due]
         earliest_s = float(act_s.min())
-        then_s = phones.window_end_s if accepting else phones.then_start_s
-        again_s = min(float(then_s[due].min()), earliest_s + self._pacing.shortest_s)
+        then_s = phones.then_start_s[due]
+        if accepting:
+            then_s = np.minimum(then_s, phones.window_end_s[due])
+        again_s = min(float(then_s.min()), earliest_s + self._pacing.shortest_s)
         if len(due) > _MOST_ACTS:
             again_s = min(again_s, float(np.partition(act_s, _MOST_ACTS)[_MOST_ACTS]))
         if earliest_s < again_s < until_s:

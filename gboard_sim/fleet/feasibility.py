@@ -23,7 +23,7 @@ from gboard_sim.fleet.windows import WindowSource
 from gboard_sim.protocols import Schedule
 from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.typing_record import Typed
-from gboard_sim.units import BYTES_PER_MB, DAY_S
+from gboard_sim.units import BYTES_PER_MB, DAY_S, mbit_per_s
 
 _MOST_PHONES = 20_000  # looked at one by one: a tenth of a second for each day (measured)
 _MOST_DAYS = 4  # whose windows are looked at (assumed)
@@ -69,6 +69,13 @@ class Demand:
         return f"protocol.goal = {self.rules.goal}"
 
     @property
+    def together(self) -> int:
+        """Phones that are at work at once."""
+        if isinstance(self.rules, RoundRules):
+            return self.rules.selected
+        return self.rules.concurrency
+
+    @property
     def patience(self) -> tuple[str, float]:
         """The key that ends a session of training soonest, and its seconds."""
         limits = [("protocol.session_timeout_s", self.terms.session_timeout_s)]
@@ -101,6 +108,7 @@ def check_feasible(
     phones = population.phones
     _check_bounds(demand, phones)
     _check_allowance(demand, population)
+    _check_server_links(demand, population)
     looked_at = min(phones, _MOST_PHONES)
     if looked_at < phones:
         population = _first(population, looked_at)
@@ -125,7 +133,7 @@ def check_feasible(
     enough(mostly, False, f"{hold} at any of {_MOMENTS} moments of the run")
     shortest = typing.shortest
     seconds = whole_session_s(
-        population,
+        demand.terms.capacity.alone(population),
         download_bytes=np.full(looked_at, demand.download_bytes),
         payload_bytes=demand.payload_bytes,
         tokens=shortest or 0,
@@ -197,6 +205,38 @@ def _check_allowance(demand: Demand, population: Population) -> None:
             raise ExperimentError(
                 f"allowance.{key} = {limit:g} is not allowed: must be at least {least:.3g}, the "
                 f"{unit} of one download of the model"
+            )
+
+
+def _check_server_links(demand: Demand, population: Population) -> None:
+    """What the links that all phones share carry, against what versions take of them.
+
+    A phone may have downloaded before the session in which it uploads, so that only uploads must
+    pass within the time of a session; downloads pass at some time in the run.
+    """
+    capacity, (key, patience_s) = demand.terms.capacity, demand.patience
+    run_s = demand.stop.days * DAY_S
+    wire = 1.0 / (1.0 - float(population.loss_share.min()))
+    for way, limit, size, most_s in (
+        ("down", capacity.server_down_mbit_per_s, demand.download_bytes, run_s),
+        ("up", capacity.server_up_mbit_per_s, demand.payload_bytes, min(run_s, patience_s)),
+    ):
+        if limit is None:
+            continue
+        link = f"network.server_{way}_mbit_per_s = {limit:g}"
+        loads = f"{way}loads of {size / BYTES_PER_MB:.3g} MB"
+        each_s = size * wire / mbit_per_s(limit)
+        least_s = demand.needed * each_s
+        if least_s > most_s:
+            bound = f"{key} = {patience_s:g}" if most_s < run_s else f"run.days = {run_s / DAY_S:g}"
+            raise ExperimentError(
+                f"{link} is not allowed with {demand.goal}: {demand.needed} {loads} take at least "
+                f"{least_s:.3g} s, more than {bound}"
+            )
+        if demand.together * each_s > patience_s:
+            _warn(
+                f"{link}: the {loads} of {demand.together} phones at once take at least "
+                f"{demand.together * each_s:.3g} s, more than {key} = {patience_s:g}"
             )
 
 

@@ -1,7 +1,8 @@
 """Rounds that judge a version on the phones: no weights are uploaded.
 
-A phone downloads the version, scores its held-out text, and reports sums. While phones are selected
-for it none is selected for training; while they judge, training goes on.
+A phone downloads the version, scores its held-out text, and reports sums. Training goes on beside:
+while a version is due, check-ins of phones that can judge it are held for that until there are
+enough, and all others are held for training; nobody is in two sessions.
 """
 
 from collections.abc import Generator
@@ -46,7 +47,7 @@ class EvaluationRules:
 
 
 class FederatedEvaluation:
-    """Judges every so many versions.
+    """Judges every so many versions, beside whatever protocol trains them.
 
     Attributes:
         reports: Reports that were used.
@@ -60,26 +61,36 @@ class FederatedEvaluation:
         self._desk = desk
         self._rules = rules
         self._next = 0
+        self._held = Selection("evaluate")
+        self._timeout_s = np.inf
 
-    def run_due(self) -> Steps:
-        """Selects and configures phones where a version is due; otherwise nothing."""
-        server, rules = self._server, self._rules
-        if server.version < self._next or server.held.held:
+    def tend(self) -> None:
+        """Opens a selection where a version is due; configures one that is full or timed out."""
+        server, held = self._server, self._held
+        if not server.runs:
             return
-        self._next = (server.version // rules.every + 1) * rules.every
-        held = server.hold(Selection("evaluate"), rules.selected)
-        timeout_s = server.clock_s + rules.selection_timeout_s
-        while server.runs and held.held < rules.selected and server.clock_s < timeout_s:
-            yield from server.accept(timeout_s)
-        if server.runs and held.held:
-            chosen = server.take(np.ones(held.held, dtype=bool))
-            at_s = np.full(chosen.held, server.clock_s)
-            flight = self._desk.configure(chosen, at_s, server.version)
-            deadline_s = server.clock_s + rules.deadline_s
-            closing = server.alarm(self._close(flight, deadline_s)[0])
-            if not flight.ended.all():
-                closing |= flight.arrivals(rules.goal)
-            server.begin(self._report(flight, deadline_s, closing))
+        if not held.target and server.version >= self._next:
+            held.target = self._rules.selected
+            self._timeout_s = server.clock_s + self._rules.selection_timeout_s
+            server.hold_beside(held, self._timeout_s)
+        if held.target and (held.held >= held.target or server.clock_s >= self._timeout_s):
+            held.target = 0
+            server.hold_beside(None)
+            self._next = (server.version // self._rules.every + 1) * self._rules.every
+            if held.held:
+                everyone = np.ones(held.held, dtype=bool)
+                self._configure(held.split(everyone).in_phone_order())
+
+    def _configure(self, chosen: Selection) -> None:
+        """Sends the version to the phones held."""
+        server, rules = self._server, self._rules
+        at_s = np.full(chosen.held, server.clock_s)
+        flight = self._desk.configure(chosen, at_s, server.version)
+        deadline_s = server.clock_s + rules.deadline_s
+        closing = server.alarm(self._close(flight, deadline_s)[0])
+        if not flight.ended.all():
+            closing |= flight.arrivals(rules.goal)
+        server.begin(self._report(flight, deadline_s, closing))
 
     def _close(self, flight: Flight, deadline_s: float) -> tuple[float, Ints]:
         """When the last report that counts comes in, and whose reports count."""

@@ -165,8 +165,7 @@ class FlightDesk:
         moved = batch.priced.download_bytes + batch.priced.upload_bytes
         began_s, joules = flight.held.checked_in_s[rows], batch.priced.energy_j[1]
         self._allowance.spend(batch.phone, began_s, moved, joules)
-        free_s = np.maximum(flight.held.window_end_s[rows], batch.priced.ended_s)
-        self._phones.release(batch.phone, free_s)
+        self._phones.release(batch.phone, batch.priced.ended_s)
         self._land(flight, rows, batch, checked_in=False)
 
     def left(self, gone: Selection, ended_s: Floats) -> None:

@@ -13,7 +13,7 @@ from gboard_sim.records import Floats, Ints
 NONE = np.iinfo(np.int32).max
 """The base version of a phone without a cycle: above all others, so that a minimum skips it."""
 
-AgainS = Callable[[Ints, Ints, Floats, Floats], Floats]
+Redraw = Callable[[Ints, Ints, Floats, Floats], Floats]
 """Phones, how often each drew again, the time it missed and the next at which it is eligible, to
 another time to call."""
 
@@ -21,11 +21,15 @@ another time to call."""
 class Phones:
     """One row per phone; every array has shape [phones].
 
+    A window that goes on for longer than `again_s` counts as another one every so often: who is
+    always eligible lives through one window after another as others do.
+
     Attributes:
         agenda: When the phone next does something: a window's start, or a return after a rejection.
             Never when no window is known, while the server holds it, and for phones at their cap.
         window_end_s: End of the window in which it acts.
-        then_start_s: Start of the window after that; infinite when it is not known.
+        then_start_s: Start of the window after that, before `window_end_s` where the same one goes
+            on and counts as another; infinite when it is not known.
         then_end_s: Its end.
         call_s: Before this time it does nothing, where the server steers: it was told so.
         redrawn: How often it has drawn that time again, not being eligible.
@@ -50,7 +54,8 @@ class Phones:
         calendar: Calendar,
         seed: int,
         spread_s: float,
-        again_s: AgainS | None = None,
+        again_s: float = np.inf,
+        redraw: Redraw | None = None,
     ) -> None:
         self.agenda = Agenda(phones)
         self.window_end_s = np.zeros(phones)
@@ -75,6 +80,7 @@ class Phones:
         self._seed = seed
         self._spread_s = spread_s
         self._again_s = again_s
+        self._redraw = redraw
 
     def find_windows(self) -> None:
         """Looks up windows for phones that ran out of known ones, after the calendar grew."""
@@ -90,25 +96,31 @@ class Phones:
         A window that is already open when the run starts is entered after a random wait, as by a
         phone that was turned away: the run did not start with every phone calling at once.
         """
-        if self._again_s is not None:
-            self._call_when_eligible(phone, self._again_s)
+        if self._redraw is not None:
+            self._call_when_eligible(phone, self._redraw)
         start_s, end_s = self.then_start_s[phone], self.then_end_s[phone]
         start_s = np.maximum(start_s, self.call_s[phone])
         known = np.isfinite(start_s)
         self.agenda.set(phone, start_s)
         self.fresh[phone] = True
         phone, start_s, end_s = phone[known], start_s[known], end_s[known]
-        self.window_end_s[phone] = end_s
-        self.then_start_s[phone], self.then_end_s[phone] = self._calendar.next_available(
-            phone, end_s
-        )
-        early = phone[start_s <= 0.0]
-        if len(early):
+        self._enter(phone, start_s, end_s)
+        begun = start_s <= 0.0
+        if begun.any():
+            early, end_s = phone[begun], end_s[begun]
             at_s = self._spread_s * seeds.uniforms(self._seed, "first check-in", early)
             self.agenda.set(early, at_s)
-            self.leave_window(early[at_s >= self.window_end_s[early]])
+            self._enter(early, at_s, end_s)
+            self.leave_window(early[at_s >= end_s])
 
-    def _call_when_eligible(self, phone: Ints, again_s: AgainS) -> None:
+    def _enter(self, phone: Ints, at_s: Floats, end_s: Floats) -> None:
+        """Notes the ends of windows that phones enter, and what comes after. Shape [n] each."""
+        self.window_end_s[phone] = end_s
+        self.then_start_s[phone], self.then_end_s[phone] = at_s + self._again_s, end_s
+        over = self.then_start_s[phone] >= end_s
+        self._skip(phone[over], end_s[over])
+
+    def _call_when_eligible(self, phone: Ints, redraw: Redraw) -> None:
         """Draws the times of calls again until each falls into a window, or beyond those known."""
         while len(phone):
             early = phone[self.then_end_s[phone] <= self.call_s[phone]]
@@ -116,8 +128,23 @@ class Phones:
             opens_s, call_s = self.then_start_s[phone], self.call_s[phone]
             missed = np.isfinite(opens_s) & (call_s < opens_s)
             phone, opens_s, call_s = phone[missed], opens_s[missed], call_s[missed]
-            self.call_s[phone] = again_s(phone, self.redrawn[phone], call_s, opens_s)
+            self.call_s[phone] = redraw(phone, self.redrawn[phone], call_s, opens_s)
             self.redrawn[phone] += 1
+
+    def come_back(self, phone: Ints, back_s: Floats) -> None:
+        """Phones that were turned away call again in the same window, or enter their next.
+
+        Args:
+            phone: Distinct phones. Shape [n].
+            back_s: When each may call again. Shape [n].
+        """
+        goes_on = self.then_start_s[phone] < self.window_end_s[phone]
+        stays = back_s < np.where(goes_on, self.then_start_s[phone], self.window_end_s[phone])
+        self.agenda.set(phone[stays], back_s[stays])
+        self.fresh[phone[stays]] = False
+        self.leave_window(phone[~stays & ~goes_on])
+        later = ~stays & goes_on
+        self.release(phone[later], back_s[later])
 
     def hold(self, phone: Ints) -> None:
         """The server holds phones, until `release`: they do nothing of their own. Shape [n]."""

@@ -12,7 +12,6 @@ import simpy
 
 from gboard_sim import seeds
 from gboard_sim.fleet.choice import Chooser
-from gboard_sim.fleet.federated_evaluation import FederatedEvaluation
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.rules import RoundRules
@@ -63,7 +62,6 @@ class Rounds:
         desk: FlightDesk,
         rules: RoundRules,
         chooser: Chooser,
-        evaluation: FederatedEvaluation | None,
         seed: int = 0,
     ) -> None:
         self._seed = seed
@@ -72,7 +70,6 @@ class Rounds:
         self._desk = desk
         self._rules = rules
         self._chooser = chooser
-        self._evaluation = evaluation
         self._reporting = False
         self._dropouts: list[Dropouts] = []
 
@@ -83,9 +80,6 @@ class Rounds:
         while server.runs:
             while server.runs and server.clock_s < opens_s:
                 yield from server.wait(opens_s)
-            if self._evaluation is not None:
-                yield from self._evaluation.run_due()
-                opens_s = max(opens_s, server.clock_s)
             if server.runs:
                 yield from self._select(opens_s)
             while self._reporting:
@@ -97,8 +91,8 @@ class Rounds:
     def _select(self, opened_s: float) -> Steps:
         """Accepts check-ins until enough phones are held at once, or `minimum` at the time-out."""
         server, rules = self._server, self._rules
-        if server.held.task != "train" or rules.sampled is not None:
-            server.hold(Selection("train"), 0)
+        if rules.sampled is not None:
+            server.hold(Selection(), 0)
         held = server.held
         held.target = self._chooser.pool(rules.selected)
         if rules.sampled is not None:
@@ -154,7 +148,7 @@ class Rounds:
         self._settle(flight, closes_s)
         if uploads is not None:
             weights = tuple(desk.weights(uploads).tolist())
-            server.step(uploads, weights, closes_s, self._told(closes_s))
+            server.step(uploads, weights, closes_s, self._told(closes_s), len(phone))
         else:
             server.abandon(closes_s)
         self._reporting = False

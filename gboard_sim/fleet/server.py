@@ -44,7 +44,7 @@ class Server:
         stop_reason: Why the run ended; None while it runs.
         ended_s: When it ended.
         clock_s: Now. simpy's clock adds up delays and may be off in the last bit; this is exact.
-        held: Phones that the server holds.
+        held: Phones that the server holds for training.
     """
 
     def __init__(
@@ -92,6 +92,9 @@ class Server:
         self._progress = progress
         self._learned = learned
         self._end_s = stop.days * DAY_S
+        self._beside: Selection | None = None
+        self._beside_until_s = np.inf
+        self._tend: Callable[[], None] = lambda: None
         self._alarms: list[tuple[float, int, simpy.Event]] = []
         self._number = count()
         self._begun: set[simpy.Event] = set()
@@ -121,10 +124,23 @@ class Server:
         self.held = selection
         return selection
 
+    def attend(self, tend: Callable[[], None]) -> None:
+        """Has something looked after before time goes on, which may hold phones of its own."""
+        self._tend = tend
+
+    def hold_beside(self, selection: Selection | None, until_s: float = inf) -> None:
+        """Begins a selection that takes check-ins before the protocol's own; None ends it.
+
+        Args:
+            selection: What phones are held in.
+            until_s: A time at which it is looked after, if it is not full before.
+        """
+        self._beside, self._beside_until_s = selection, until_s
+
     def take(self, chosen: np.ndarray) -> Selection:
         """Takes the chosen phones out of the selection, in phone order; turns the others away."""
         taken = self.held.split(chosen)
-        rest, self.held = self.held, Selection(self.held.task)
+        rest, self.held = self.held, Selection()
         if rest.held:
             self._phones.busy[rest.phone] = False
             at_s = np.full(rest.held, self.clock_s)
@@ -146,7 +162,8 @@ class Server:
     def _whole(self, protocol: Steps) -> Steps:
         self._look_ahead(self._check_ins.begin)
         yield from protocol
-        self._flights.left(self.held, np.full(self.held.held, self.clock_s))
+        for held in self._holding():
+            self._flights.left(held, np.full(held.held, self.clock_s))
         if self.stop_reason is None:
             self.stop_reason, self.ended_s = "days", self.clock_s
         while self._begun or self._live:
@@ -171,6 +188,7 @@ class Server:
     def _pass(self, until_s: float, selection: Selection | None) -> Steps:
         """One stretch of time without an event of the server's."""
         self._look_ahead()
+        self._tend()
         alarm_s = min(self._alarm_s, self._env.peek() if self._live else np.inf)
         until_s = min(
             until_s,
@@ -178,20 +196,27 @@ class Server:
             self._end_s,
             self._calendar.known_until_s,
             self._sync.next_s if self._sync else inf,
-            self.held.next_departure_s,
+            self._beside_until_s,
+            *(held.next_departure_s for held in self._holding()),
         )
         if self.clock_s < until_s:
             until_s = min(until_s, self.clock_s + self._stretch_s)
-            self.clock_s = self._check_ins.advance(until_s, self.version, selection)
+            open_ = [held for held in (self._beside, selection) if held is not None]
+            self.clock_s = self._check_ins.advance(until_s, self.version, open_)
         elif self.clock_s >= self._end_s:
             self.clock_s = max(self.clock_s, alarm_s if alarm_s < np.inf else self.clock_s)
         if self._sync is not None and self.clock_s >= self._sync.next_s:
             self._sync.hour(self.version)
-        gone = self.held.depart(self.clock_s)
-        if gone.held:
-            self._flights.left(gone, gone.window_end_s)
-            self._phones.release(gone.phone, gone.window_end_s)
+        for held in self._holding():
+            gone = held.depart(self.clock_s)
+            if gone.held:
+                self._flights.left(gone, gone.window_end_s)
+                self._phones.release(gone.phone, gone.window_end_s)
         yield from self._ring()
+
+    def _holding(self) -> list[Selection]:
+        """Everything that phones are held in."""
+        return [self.held] if self._beside is None else [self.held, self._beside]
 
     @property
     def _alarm_s(self) -> float:
@@ -217,9 +242,22 @@ class Server:
         return event
 
     def step(
-        self, uploads: Uploads, weights: tuple[float, ...], closed_s: float, dropouts: Dropouts
+        self,
+        uploads: Uploads,
+        weights: tuple[float, ...],
+        closed_s: float,
+        dropouts: Dropouts,
+        selected: int = 0,
     ) -> None:
-        """Hands a cohort over and waits where the timing of what follows depends on it."""
+        """Hands a cohort over and waits where the timing of what follows depends on it.
+
+        Args:
+            uploads: Those that are used.
+            weights: One for each.
+            closed_s: When the cohort closed.
+            dropouts: Attempts that ended since the last one and are not used.
+            selected: Phones that were configured together, if any were.
+        """
         self.version += 1
         self.rounds += 1
         oldest = self._oldest = min(self.version, self._oldest_base())
@@ -234,6 +272,7 @@ class Server:
                 weights=weights,
                 oldest_version=oldest,
                 dropouts=dropouts,
+                selected=selected,
             )
         )
         answers = self._learner.answers

@@ -151,8 +151,8 @@ def simulate(
     spending = Allowance(terms.allowance, phones_n, population.utc_offset_s)
     admitted = Admission(terms.admission, phones_n, spending, judges=terms.evaluation is not None)
     pacing = Pacing(terms.pace, wanted=rules.selected, eligible=eligibility.at, seed=seed)
-    again_s = pacing.again_s if pacing.outlasts_windows else None
-    phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1], again_s)
+    redraw = pacing.again_s if pacing.outlasts_windows else None
+    phones = Phones(phones_n, calendar, seed, terms.pace.retry_s[1], terms.again_s, redraw)
     work = Work(schedule, typing, population.phone_class)
     chooser = Chooser(terms.choice, phones_n, seed)
     env = simpy.Environment()
@@ -240,15 +240,15 @@ def simulate(
     judging = None
     if terms.evaluation is not None:
         judging = FederatedEvaluation(server, flights, terms.evaluation)
+        server.attend(judging.tend)
     if isinstance(rules, BufferRules):
-        protocol = Buffer(server=server, desk=flights, rules=rules, evaluation=judging).run()
+        protocol = Buffer(server=server, desk=flights, rules=rules).run()
     else:
         protocol = Rounds(
             server=server,
             desk=flights,
             rules=rules,
             chooser=chooser,
-            evaluation=judging,
             seed=seed,
         ).run()
     server.run(protocol)

@@ -9,6 +9,7 @@ from gboard_sim.fleet.choice import ChoiceRules
 from gboard_sim.fleet.continuous_sync import SyncRules
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
 from gboard_sim.fleet.pacing import PaceRules
+from gboard_sim.units import DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Terms:
         choice: Which of the phones that are held are configured; rounds only.
         evaluation: How versions are judged on phones; None judges none.
         sync: When phones that nobody selected install the newest version; None is never.
+        again_s: A phone takes part once in a window; one that lasts longer counts as another every
+            so many seconds. A day is Gboard's rule (its policy in Google's federated-learning
+            research notebooks: a client takes part at most once in 24 hours).
         session_timeout_s: Seconds from its configuration after which the server gives a phone up.
         capacity: Links that phones share.
         corruption: Probability that a payload which arrived fails its checksum.
@@ -34,6 +38,7 @@ class Terms:
     choice: ChoiceRules = field(default_factory=ChoiceRules)
     evaluation: EvaluationRules | None = None
     sync: SyncRules | None = None
+    again_s: float = DAY_S
     session_timeout_s: float = float("inf")
     capacity: Capacity = field(default_factory=Capacity)
     corruption: float = 0.0

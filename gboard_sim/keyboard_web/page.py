@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gboard_sim.errors import WebPageError
-from gboard_sim.keyboard.keyboard import read_file, read_manifest
+from gboard_sim.keyboard.artefact import read_file, read_manifest
+from gboard_sim.keyboard.keyboard import Keyboard
 from gboard_sim.keyboard_web import onnxruntime_web
 from gboard_sim.runlog import writing
 
@@ -117,5 +118,6 @@ def _model(artefacts: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
             f"{path}: training = {manifest.get('training')!r}; allowed: learning_rate and "
             "batch_size, as the run had them; hint: run again with this version"
         )
+    Keyboard.load(artefacts)  # whose words are those of its tokenizer
     files = {name: read_file(artefacts, name, manifest["files"]) for name in _MODEL}
     return {**files, "manifest.json": path.read_bytes()}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.errors import ExperimentError
+from gboard_sim.learning.hidden_payloads import HiddenPayloads
 from gboard_sim.learning.jobs import ChunkSum, Job, Result, TrainChunks
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Name, Residuals
@@ -121,6 +122,7 @@ class Averaging:
         residuals: What phones keep for error feedback; None without it.
         mechanism: What makes the sum private at the server; None where phones see to that.
         travelling: Numbers in an update, for a cohort of nobody, which sums to nothing.
+        hidden: What takes the cohort's payloads where they are behind masks.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Averaging:
         residuals: Residuals | None = None,
         mechanism: ServerMechanism | None = None,
         travelling: int = 0,
+        hidden: HiddenPayloads | None = None,
     ) -> None:
         self.cohort = cohort
         self.tokens = 0
@@ -139,6 +142,7 @@ class Averaging:
         self._learning_rate = learning_rate
         self._mechanism = mechanism
         self._travelling = travelling
+        self._hidden = hidden
         self._within = 0
         self._refused: list[tuple[int, str]] = []
         self._loss = 0.0
@@ -181,6 +185,9 @@ class Averaging:
         if isinstance(self._mechanism, Sharing):
             version = self.cohort.makes_version
             job = replace(job, sharing=self._mechanism, makes_version=version)
+        if self._hidden is not None:
+            first = number * self._at_once
+            job = replace(job, maskers=self._hidden.phones(first, len(job.uploads)))
         return number, job
 
     def add(self, number: int, result: Result) -> None:
@@ -193,7 +200,9 @@ class Averaging:
         self._early[number] = tuple(replace(chunk, residuals={}) for chunk in result)
         while self._added in self._early:
             for due in self._early.pop(self._added):
-                if self._total is None:
+                if self._hidden is not None:
+                    self._hidden.take(due.masked)
+                elif self._total is None:
                     self._total = np.array(due.total)  # Ray's is for reading only
                 else:
                     self._total += due.total
@@ -252,10 +261,16 @@ class Averaging:
             ExperimentError: It leads to values that are not finite.
         """
         released = None
+        if self._hidden is not None:
+            self._total, refused = self._hidden.unmasked()
+            self._refused += refused
         if self._mechanism is None:
             mean = self.take_mean()
         else:
             released = self._mechanism.release(before.mechanism, self._take_summed())
+            if self._hidden is not None:
+                event = replace(released.event, unmasked=self._hidden.record)
+                released = replace(released, event=event)
             mean = released.mean
         state, parameters = self._optimizer.apply(
             before.optimizer, parameters, mean, self._learning_rate

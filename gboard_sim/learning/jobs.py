@@ -18,7 +18,7 @@ from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.protocols import Bound, Sharing
+from gboard_sim.protocols import Bound, Masker, Sharing
 from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
 
 
@@ -34,6 +34,7 @@ class ChunkSum:
         residuals: What the chunk's payloads left that may be taken later. Shape [C] each.
         within: Uploads that were within the bound before their phone clipped them.
         refused: Sessions of uploads that the server left out, each with the reason.
+        masked: The payloads, one by one, where they are behind masks; the sum is then of none.
     """
 
     total: npt.NDArray[np.float64]
@@ -43,6 +44,7 @@ class ChunkSum:
     residuals: Mapping[Name, Halves] = field(default_factory=dict)
     within: int = 0
     refused: tuple[tuple[int, str], ...] = ()
+    masked: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class TrainChunks:
         bound: What an upload may say at most; None lets it be.
         sharing: Turns updates into shares of a sum; None leaves them updates.
         makes_version: The version of that sum.
+        maskers: Each upload's phone, which hides its share behind masks; none where shares are
+            added up here.
     """
 
     uploads: Sequence[Upload]
@@ -100,6 +104,7 @@ class TrainChunks:
     bound: Bound | None = None
     sharing: Sharing | None = None
     makes_version: int = 0
+    maskers: Sequence[Masker] = ()
 
     def versions(self) -> frozenset[int]:
         """Those from which the uploads' stints trained on."""
@@ -123,7 +128,7 @@ class TrainChunks:
         total = WeightedSum()
         loss, tokens, losses = 0.0, 0, []
         left: dict[Name, Halves] = {}
-        within, refused = 0, []
+        within, refused, masked = 0, [], []
         for place in range(first, min(first + self.chunk, len(self.uploads))):
             update, upload_loss, upload_tokens = next(trained)
             loss += upload_loss * upload_tokens
@@ -132,6 +137,10 @@ class TrainChunks:
             numbers, short = len(update), False
             if self.bound is not None:
                 update, short = self.bound.on_phone(update)
+            if self.maskers:
+                masked.append(self._hidden(workshop, place, update))
+                within += short
+                continue
             received = self._sent(workshop, place, update, held, left)
             if self.bound is not None:
                 try:
@@ -141,8 +150,25 @@ class TrainChunks:
                     received, short = np.zeros(numbers, np.float32), False
             total.add(received, self.weights[place])
             within += short
-        mean_loss = loss / max(tokens, 1)
-        return ChunkSum(total.value, mean_loss, tokens, tuple(losses), left, within, tuple(refused))
+        return ChunkSum(
+            total=np.zeros(0) if self.maskers else total.value,
+            loss=loss / max(tokens, 1),
+            tokens=tokens,
+            losses=tuple(losses),
+            residuals=left,
+            within=within,
+            refused=tuple(refused),
+            masked=tuple(masked),
+        )
+
+    def _hidden(self, workshop: Workshop, place: int, update: Vector) -> bytes:
+        """An upload's payload behind its masks: all that leaves a worker of one phone alone."""
+        assert self.sharing is not None
+        upload = self.uploads[place]
+        share = self.sharing.share(update, upload.phone, upload.nth, self.makes_version)
+        numbers = self.maskers[place].masked(share.astype(np.int64)).astype(np.float32)
+        _check_price(upload, workshop.codec.payload_bytes(len(numbers)))
+        return workshop.codec.encode(numbers, upload.phone, upload.nth)
 
     def _sent(
         self,
@@ -165,12 +191,16 @@ class TrainChunks:
             received, size, residual = send(sender, update, taken, name)
             if carry.leaves:
                 held[name] = left[name] = residual
-        if size != upload.payload_bytes:
-            raise InvariantError(
-                f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
-                f"the codec made {size}"
-            )
+        _check_price(upload, size)
         return received
+
+
+def _check_price(upload: Upload, size: int) -> None:
+    if size != upload.payload_bytes:
+        raise InvariantError(
+            f"session {upload.session}: the fleet priced {upload.payload_bytes} bytes, "
+            f"the codec made {size}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ except Exception as error:
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would report on the run over the network
+    "RAY_prestart_worker_first_driver": "0",  # one a processor, and no job of ours would take it
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and advises at every start to set this
 }
 

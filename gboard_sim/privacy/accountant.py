@@ -13,7 +13,6 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
-import dp_accounting
 import numpy as np
 
 from gboard_sim.privacy.gaussian_calibration import sigma_of
@@ -44,6 +43,8 @@ def epsilon(releases: Iterable[tuple[float, int]], delta: float, relation: Relat
             spent += count * (SENSITIVITY[relation] / noise_multiplier) ** 2
     if spent == 0.0:
         return 0.0
+    import dp_accounting  # noqa: PLC0415  it loads half of scipy
+
     with np.errstate(divide="ignore"):  # the logarithm of a delta of 0 on its way
         return float(dp_accounting.get_epsilon_gaussian(1.0 / math.sqrt(spent), delta))
 

@@ -12,7 +12,7 @@ of the steps of 1 - theta.
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.blt import Blt
@@ -36,7 +36,7 @@ def best_blt(bounds: Bounds, buffers: int) -> Blt:
         ValueError: A bound is missing.
     """
     spread = np.geomspace(0.5 / (versions_of(bounds) + 1), 0.9, 2 * buffers)
-    found = minimize(
+    found = scipy.optimize.minimize(
         lambda steps: np.log(largest_error(_blt(steps), bounds)),
         np.append(np.diff(np.log(spread)), 0.1),
         method="BFGS",

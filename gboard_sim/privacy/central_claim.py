@@ -35,7 +35,7 @@ UPDATE = Leaving(
     "that is noised",
 )
 BIT = Leaving(
-    "one bit, which is not priced: whether the update's norm was at most the clip",
+    "one bit: whether the update's norm was at most the clip",
     "summed and noised at the server, which is trusted with it; the update's noise pays for it",
 )
 
@@ -53,6 +53,10 @@ class NoisedSums:
     noise: SumNoise
     noise_multiplier: float
     delta: float
+
+    def row(self, version: int) -> float:
+        """That of the matrix; see `claim.Accounting`."""
+        return self.noise.deviation(version - 1)
 
     def epsilon(self, bounds: Bounds) -> float:
         """Of all sums that one phone is in; see `claim.Accounting`."""

@@ -18,13 +18,15 @@ _NEIGHBOUR: dict[Relation, str] = {
     "replace-one": "that text replaced by any other",
 }
 
-Trusted = Literal["phone", "server", "aggregation", "shuffler"]
+Trusted = Literal["phone", "server", "aggregation", "nobody", "shuffler"]
 """Whoever sees an update without noise, or, with a shuffler, whose update it is."""
 
 _TRUSTED: dict[Trusted, str] = {
     "phone": "nobody but the phone",
     "server": "the server",
     "aggregation": "secure aggregation, through which the server sees sums alone",
+    "nobody": "nobody with an update: secure aggregation is carried out, so that no party stands "
+    "for it, and a server that keeps to its protocol sees sums alone",
     "shuffler": "a shuffler, which hides whose payload is whose",
 }
 
@@ -61,10 +63,12 @@ class Extrapolated:
     Attributes:
         population: Its phones.
         cohort: Uploads in its sums.
+        share: Of its noise, what the sums of the small one are given.
     """
 
     population: int
     cohort: int
+    share: float
 
     def __str__(self) -> str:
         return f"extrapolated: population {self.population}, cohort {self.cohort}"
@@ -72,6 +76,13 @@ class Extrapolated:
 
 class Accounting(Protocol):
     """Turns bounds on participation into epsilon; its attributes are what it counts with."""
+
+    def row(self, version: int) -> float:
+        """Deviation of the noise on the sum that makes a version, over the claim's multiplier.
+
+        The norm of that row of the noise's matrix; 0 where payloads have noise of their own.
+        """
+        ...
 
     def epsilon(self, bounds: Bounds) -> float:
         """The epsilon of one phone within these bounds; infinity where nothing hides it.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gboard_sim.records import Vector
+from gboard_sim.records import Floats, Vector
 
 # The scale and the products are rounded to float32, each by a factor of at most 1 + 2^-24; this
 # much shorter, the clipped norm is at most the clip and not merely close to it.
@@ -16,7 +16,7 @@ BLOCK = 8192
 library of linear algebra to share out among threads."""
 
 
-def norm_of(update: Vector) -> float:
+def norm_of(update: Vector | Floats) -> float:
     """The L2 norm, summed in float64 and in an order that no number of threads can change.
 
     Raises:

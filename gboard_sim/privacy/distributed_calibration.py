@@ -13,7 +13,7 @@ inequality for their sum, over both sides and all coordinates, is the bound.
 import math
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
+import scipy
 
 from gboard_sim import rotation
 from gboard_sim.privacy import distributed_accounting
@@ -109,7 +109,7 @@ def calibrated(
             f"bits(={about.bits}) are too few for sums of {about.most} updates with this noise; "
             "raise codec.bits"
         )
-    log_norm = brentq(excess, low, high, xtol=1e-6) if excess(high) > 0.0 else high
+    log_norm = scipy.optimize.brentq(excess, low, high, xtol=1e-6) if excess(high) > 0.0 else high
     log_norm -= 1e-5  # on the safe side of the root
     return _with_scale(kind, target, math.exp(log_norm) / clip, clip, about)
 
@@ -139,7 +139,9 @@ def _with_scale(
             low -= 2.0
         while epsilon(math.exp(high)) > target:
             high += 2.0
-        root = brentq(lambda log: epsilon(math.exp(log)) - target, low, high, xtol=1e-9)
+        root = scipy.optimize.brentq(
+            lambda log: epsilon(math.exp(log)) - target, low, high, xtol=1e-9
+        )
         variance = math.exp(root) * _MARGIN
         while (claimed := epsilon(variance)) > target:
             variance *= _MARGIN
@@ -174,7 +176,7 @@ def wrap_probability(
         return 1.0
     if kind is DistributedSkellam and added:
         # log E exp(t x) of Skellam noise is its variance times cosh t - 1.
-        t = brentq(lambda t: spread * t + added * math.sinh(t) - room, 0.0, 700.0)
+        t = scipy.optimize.brentq(lambda t: spread * t + added * math.sinh(t) - room, 0.0, 700.0)
         log = spread * t * t / 2.0 + added * (math.cosh(t) - 1.0) - room * t
     else:
         log = -(room**2) / (2.0 * (spread + added)) if spread + added else -math.inf

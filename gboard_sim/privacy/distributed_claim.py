@@ -29,6 +29,10 @@ class NoisySums:
     honest: int
     delta: float
 
+    def row(self, version: int) -> float:
+        """The shares in a sum have noise for that sum alone; see `claim.Accounting`."""
+        return 1.0
+
     def epsilon(self, bounds: Bounds) -> float:
         """Of all sums that one phone takes part in; see `claim.Accounting`."""
         return distributed_accounting.epsilon(
@@ -65,6 +69,7 @@ def distributed_claim(
     clip: float,
     selected: int,
     colluders: int,
+    carried_out: bool = False,
 ) -> Claim:
     """The claim of a calibrated mechanism.
 
@@ -76,6 +81,7 @@ def distributed_claim(
         clip: The L2 clip norm.
         selected: Phones that are selected together.
         colluders: Phones that may tell the server what they know.
+        carried_out: Whether secure aggregation is, so that no party stands for it.
     """
     accounting = NoisySums(
         noise=kind.name,
@@ -107,7 +113,7 @@ def distributed_claim(
         epsilon_policy=made.epsilon,
         delta=about.delta,
         relation="zero-out",
-        trusted="aggregation",
+        trusted="nobody" if carried_out else "aggregation",
         bounds=bounds,
         bounded=f"at most {sums} contain a phone's update",
         protected=f"each clipped to an L2 norm of {clip:g}, rounded to whole numbers modulo "

@@ -10,8 +10,7 @@ neither e^epsilon nor a small delta leaves the range of a float.
 import math
 from collections.abc import Callable
 
-from scipy.optimize import bisect
-from scipy.special import log_ndtr
+import scipy
 
 _STEPS = 400  # halvings of a bracket before giving up; about 60 reach the last bit
 
@@ -94,8 +93,8 @@ def epsilon_of(sigma: float, delta: float, sensitivity: float = 1.0) -> float:
 
 def _log_delta(epsilon: float, mu: float) -> float:
     """The natural logarithm of theorem 8's delta; minus infinity where a float cannot hold it."""
-    log_near = float(log_ndtr(mu / 2.0 - epsilon / mu))
-    log_ratio = epsilon + float(log_ndtr(-mu / 2.0 - epsilon / mu)) - log_near
+    log_near = float(scipy.special.log_ndtr(mu / 2.0 - epsilon / mu))
+    log_ratio = epsilon + float(scipy.special.log_ndtr(-mu / 2.0 - epsilon / mu)) - log_near
     if log_ratio >= 0.0:  # two equal numbers, up to rounding
         return -math.inf
     return log_near + math.log(-math.expm1(log_ratio))
@@ -103,7 +102,7 @@ def _log_delta(epsilon: float, mu: float) -> float:
 
 def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function is zero, to the last bits; bisection is at ease with infinities."""
-    return float(bisect(excess, low, high, xtol=1e-15, rtol=1e-15, maxiter=_STEPS))
+    return float(scipy.optimize.bisect(excess, low, high, xtol=1e-15, rtol=1e-15, maxiter=_STEPS))
 
 
 def _log_of(delta: float) -> float:

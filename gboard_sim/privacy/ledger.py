@@ -1,5 +1,6 @@
 """The ledger: the privacy events that really ran, held against the claim that came before them."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,7 +8,13 @@ from typing import Any
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.claim import Claim
-from gboard_sim.records import PrivacyEvent
+from gboard_sim.records import PrivacyEvent, Unmasked
+
+_ROUNDED = 1e-9
+"""Share by which float64 may round the same product in another order, and much more."""
+
+_RARE = 6.0
+"""Standard deviations below its mean at which a draw counts as too quiet: one version in 10^9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +41,35 @@ class Ledger:
         entered = {event.version for event in self.events}
         if missing := set(range(1, (self.seen.versions or 0) + 1)) - entered:
             return f"version {min(missing)} has no entry in the ledger"
-        for event in self.events:
-            if event.mechanism != claim.mechanism:
-                return f"version {event.version} ran {event.mechanism!r}, not {claim.mechanism!r}"
-            if event.noise_multiplier < claim.noise_multiplier:
-                return (
-                    f"version {event.version} had noise multiplier {event.noise_multiplier}; "
-                    f"the claim needs {claim.noise_multiplier}"
-                )
+        return next(filter(None, map(self._broken_by, self.events)), None)
+
+    def _broken_by(self, event: PrivacyEvent) -> str | None:
+        """Why an event is not what was claimed, or None where it is.
+
+        The noise that a sum needs follows from the claim's own matrix and the clip of the version.
+        What was added is a draw, whose mean square is that of chi-square.
+        """
+        claim, version = self.claim, f"version {event.version}"
+        if event.mechanism != claim.mechanism:
+            return f"{version} ran {event.mechanism!r}, not {claim.mechanism!r}"
+        if event.noise_multiplier < claim.noise_multiplier:
+            return (
+                f"{version} had noise multiplier {event.noise_multiplier}; "
+                f"the claim needs {claim.noise_multiplier}"
+            )
+        share = 1.0 if claim.extrapolated is None else claim.extrapolated.share
+        row = claim.accounting.row(event.version)
+        needed = claim.noise_multiplier * row * event.clip * share
+        said = event.deviation or 0.0
+        if said < needed * (1.0 - _ROUNDED):
+            return f"{version} had noise of deviation {said}; the claim needs {needed}"
+        if event.applied is None or event.numbers is None:
+            return None
+        if event.applied < said * (1.0 - _RARE / math.sqrt(2.0 * event.numbers)):
+            return (
+                f"{version} was given noise of deviation {event.applied} over {event.numbers} "
+                f"numbers; the ledger says {said}"
+            )
         return None
 
     def epsilon_policy(self) -> float | None:
@@ -58,15 +86,14 @@ class Ledger:
             return None
         return self.claim.accounting.epsilon(self.seen)
 
-    def document(self) -> dict[str, Any]:
-        """The ledger as `ledger.json` holds it; an infinite epsilon is Python's infinity."""
+    def facts(self) -> dict[str, Any]:
+        """What `ledger.json` says before the events; an infinite epsilon is Python's infinity."""
         return {
-            **_promised(self.claim),
+            **promised(self.claim),
             "broken": self.broken(),
             "epsilon_policy": self.epsilon_policy(),
             "epsilon_realised": self.epsilon_realised(),
             "seen": asdict(self.seen),
-            "events": [asdict(event) for event in self.events or ()],
         }
 
 
@@ -74,18 +101,13 @@ class RunningLedger:
     """The events of a run so far: each is written down before its version is published.
 
     Args:
-        claim: What is promised; None where nothing is, and so no event comes.
         events: Those that a run which is resumed had entered.
-        write: Replaces the ledger's file by a document.
+        write: Writes one more.
     """
 
     def __init__(
-        self,
-        claim: Claim | None,
-        events: Iterable[PrivacyEvent],
-        write: Callable[[Mapping[str, Any]], None],
+        self, events: Iterable[PrivacyEvent], write: Callable[[PrivacyEvent], None]
     ) -> None:
-        self._claim = claim
         self._events = {event.version: event for event in events}
         self._write = write
 
@@ -100,21 +122,22 @@ class RunningLedger:
         Raises:
             InvariantError: It says something else.
         """
-        before = self._events.setdefault(event.version, event)
-        if before != event:
+        before = self._events.get(event.version)
+        if before is None:
+            self._write(event)
+            self._events[event.version] = event
+        elif before != event:
             raise InvariantError(f"version {event.version} was released as {before}, now {event}")
-        assert self._claim is not None
-        events = [asdict(entered) for entered in self.events]
-        self._write({**_promised(self._claim), "events": events})
 
 
 def read_event(row: Mapping[str, Any]) -> PrivacyEvent:
     """An event from its row in `ledger.json`."""
     refused = tuple((session, reason) for session, reason in row["refused"])
-    return PrivacyEvent(**{**row, "refused": refused})
+    unmasked = Unmasked(**row["unmasked"]) if row.get("unmasked") else None
+    return PrivacyEvent(**{**row, "refused": refused, "unmasked": unmasked})
 
 
-def _promised(claim: Claim) -> dict[str, Any]:
+def promised(claim: Claim) -> dict[str, Any]:
     """What stands in the ledger before the run."""
     return {
         "claim": asdict(claim),

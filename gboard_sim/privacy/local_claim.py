@@ -26,6 +26,10 @@ class GaussianPayloads:
     delta: float
     relation: Relation
 
+    def row(self, version: int) -> float:
+        """No sum is noised; see `claim.Accounting`."""
+        return 0.0
+
     def epsilon(self, bounds: Bounds) -> float:
         """Of all payloads of one phone; see `claim.Accounting`."""
         releases = [(self.noise_multiplier, payloads(bounds))]

@@ -21,8 +21,7 @@ Privacy", ICML 2022).
 import math
 from dataclasses import dataclass
 
-from scipy.optimize import minimize_scalar
-from scipy.special import betaincc, betaincinv, betaln, expit, logit
+import scipy
 
 from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit
 
@@ -99,7 +98,7 @@ def direction(epsilon: float, size: int) -> Direction:
     """
     if size < 2:
         raise ValueError(f"size(={size}) must be at least 2: on a line there is no cap")
-    best = minimize_scalar(
+    best = scipy.optimize.minimize_scalar(
         lambda log_odds: -_with_odds(log_odds, epsilon, size).shrinkage,
         bounds=(-epsilon - 5.0, 0.0),
         method="bounded",
@@ -109,22 +108,22 @@ def direction(epsilon: float, size: int) -> Direction:
 
 def _with_odds(log_odds: float, epsilon: float, size: int) -> Direction:
     """The parameters where log(q / (1 - q)) is about that."""
-    half = (size - 1) / 2.0
-    rest = float(betaincinv(half, 0.5, 2.0 * expit(log_odds)))  # 1 - gamma^2
+    half, special = (size - 1) / 2.0, scipy.special
+    rest = float(special.betaincinv(half, 0.5, 2.0 * special.expit(log_odds)))  # 1 - gamma^2
     cosine = math.sqrt(1.0 - rest)
     share = cap_share(cosine, size)  # of this very cosine, so that epsilon is exact
     if share == 0.0 or rest < _LEAST_REST:
         return Direction(0.0, cosine, 0.0)
-    odds = float(logit(share)) + epsilon
+    odds = float(special.logit(share)) + epsilon
     # p / q - (1 - p) / (1 - q) without the difference of two near numbers.
-    gain = (1.0 - math.exp(-epsilon)) * float(expit(odds)) / share
-    log_density = half * math.log(rest) - math.log(size - 1) - float(betaln(0.5, half))
-    return Direction(float(expit(-odds)), cosine, gain * math.exp(log_density))
+    gain = (1.0 - math.exp(-epsilon)) * float(special.expit(odds)) / share
+    log_density = half * math.log(rest) - math.log(size - 1) - float(special.betaln(0.5, half))
+    return Direction(float(special.expit(-odds)), cosine, gain * math.exp(log_density))
 
 
 def cap_share(cosine: float, size: int) -> float:
     """q: the share of the sphere in the cap of a cosine, at least 0."""
-    return 0.5 * float(betaincc(0.5, (size - 1) / 2.0, cosine * cosine))
+    return 0.5 * float(scipy.special.betaincc(0.5, (size - 1) / 2.0, cosine * cosine))
 
 
 def level_count(epsilon: float) -> int:

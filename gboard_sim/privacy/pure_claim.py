@@ -27,6 +27,10 @@ class PurePayloads:
     reports: int | None
     delta: float
 
+    def row(self, version: int) -> float:
+        """No sum is noised; see `claim.Accounting`."""
+        return 0.0
+
     def epsilon(self, bounds: Bounds) -> float:
         """Of all payloads of one phone; see `claim.Accounting`."""
         count = payloads(bounds)

@@ -12,8 +12,7 @@ epsilons needs no delta at all and is what remains at delta 0.
 import math
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import gammaln, logsumexp
+import scipy
 
 from gboard_sim.records import Floats
 
@@ -34,6 +33,7 @@ def delta_of(total: float, each: float, count: int, each_delta: float = 0.0) -> 
     """
     fewer = np.arange(count + 1, dtype=np.float64)
     # log of C(count, l) e^(each (count - l)) / (1 + e^each)^count, and of the same world's mirror
+    gammaln = scipy.special.gammaln
     log_mass = gammaln(count + 1) - gammaln(fewer + 1) - gammaln(count - fewer + 1)
     log_mass -= fewer * each + count * math.log1p(math.exp(-each))
     loss = (count - 2.0 * fewer) * each
@@ -41,7 +41,7 @@ def delta_of(total: float, each: float, count: int, each_delta: float = 0.0) -> 
     pure = 0.0
     if above.any():
         terms: Floats = log_mass[above] + np.log(-np.expm1(total - loss[above]))
-        pure = min(math.exp(float(logsumexp(terms))), 1.0)
+        pure = min(math.exp(float(scipy.special.logsumexp(terms))), 1.0)
     return -math.expm1(count * math.log1p(-each_delta) + math.log1p(-min(pure, 1.0 - 2.0**-53)))
 
 
@@ -68,7 +68,7 @@ def epsilon_of(each: float, count: int, delta: float, each_delta: float = 0.0) -
 
     if excess(0.0) <= 0.0:
         return 0.0
-    found = float(brentq(excess, 0.0, count * each, xtol=1e-12, rtol=1e-14))
+    found = float(scipy.optimize.brentq(excess, 0.0, count * each, xtol=1e-12, rtol=1e-14))
     return min(found + 2e-12 * max(found, 1.0), count * each)
 
 
@@ -115,5 +115,5 @@ def each_of(total: float, delta: float, count: int) -> float:
     def excess(each: float) -> float:
         return epsilon_of(each, count, delta) - total
 
-    found = float(brentq(excess, low, high, xtol=1e-13 * low, rtol=1e-12))
+    found = float(scipy.optimize.brentq(excess, low, high, xtol=1e-13 * low, rtol=1e-12))
     return max(found * _MARGIN, low)

@@ -15,10 +15,7 @@ phones, 19.4 for 2,000, and 14.7 for 3,000.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import dp_accounting
-from dp_accounting import pld, rdp
+from typing import Any, Literal
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.claim import Leaving
@@ -60,6 +57,10 @@ class SampledSums:
     delta: float
     accountant: Accountant = "pld"
 
+    def row(self, version: int) -> float:
+        """Fresh noise for every version; see `claim.Accounting`."""
+        return 1.0
+
     def epsilon(self, bounds: Bounds) -> float:
         """Of all versions; see `claim.Accounting`."""
         versions = versions_of(bounds)
@@ -75,6 +76,8 @@ class SampledSums:
         """The least noise multiplier for an epsilon, to 1e-5; 0 for an infinite one."""
         if epsilon == float("inf"):
             return 0.0
+        import dp_accounting  # noqa: PLC0415  it loads half of scipy
+
         if self.accountant == "rdp":
             bracket = dp_accounting.LowerEndpointAndGuess(0.05, 1.0)
         else:
@@ -95,14 +98,19 @@ class SampledSums:
         )
         return float(found)
 
-    def _fresh(self, versions: int) -> dp_accounting.PrivacyAccountant:
+    def _fresh(self, versions: int) -> Any:
         """An accountant of the zero-out relation."""
+        import dp_accounting  # noqa: PLC0415  it loads half of scipy
+
         relation = dp_accounting.NeighboringRelation.REPLACE_SPECIAL
         if self.accountant == "rdp":
-            return rdp.RdpAccountant(neighboring_relation=relation)
+            return dp_accounting.rdp.RdpAccountant(neighboring_relation=relation)
         step = _COARSE if versions > _MANY else _FINE
-        return pld.PLDAccountant(relation, value_discretization_interval=step)
+        return dp_accounting.pld.PLDAccountant(relation, value_discretization_interval=step)
 
-    def _event(self, noise_multiplier: float) -> dp_accounting.DpEvent:
+    def _event(self, noise_multiplier: float) -> Any:
+        """Noise on a sum that the phone is in with that probability."""
+        import dp_accounting  # noqa: PLC0415  it loads half of scipy
+
         noise = dp_accounting.GaussianDpEvent(noise_multiplier)
         return dp_accounting.PoissonSampledDpEvent(self.probability, noise)

@@ -9,7 +9,7 @@ noise is not pure, so it is not amplified here.
 
 import math
 
-from scipy.optimize import brentq
+import scipy
 
 from gboard_sim.privacy import pure_composition
 
@@ -72,4 +72,4 @@ def local_of(total: float, delta: float, rounds: int, reports: int) -> float:
     def excess(local: float) -> float:
         return epsilon_of(local, rounds, reports, delta) - total
 
-    return max(least, float(brentq(excess, least, most, rtol=1e-12)) * _MARGIN)
+    return max(least, float(scipy.optimize.brentq(excess, least, most, rtol=1e-12)) * _MARGIN)

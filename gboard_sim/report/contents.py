@@ -119,6 +119,7 @@ class Contents:
         versions: One row per version that a server step made, ascending.
         evaluations: One row per version, set and group.
         served: One row per hour, see `gboard_sim.served`; None where no versions were installed.
+        keyboard: What `gboard-sim keyboard` found, or None before that.
     """
 
     experiment_toml: str
@@ -130,6 +131,7 @@ class Contents:
     versions: pa.Table
     evaluations: pa.Table
     served: pa.Table | None = None
+    keyboard: Mapping[str, Any] | None = None
 
     @classmethod
     def read(cls, directory: RunDirectory) -> "Contents":
@@ -164,6 +166,7 @@ class Contents:
             versions=made,
             evaluations=_table(directory, "evaluations"),
             served=_served(directory),
+            keyboard=_keyboard(directory),
         )
         classes = numbers(contents.sessions, "phone_class")
         if len(classes) and not (classes.min() >= 0 and classes.max() < len(fleet.classes)):
@@ -172,6 +175,11 @@ class Contents:
                 f"fleet.json has {len(fleet.classes)} classes"
             )
         return contents
+
+    @property
+    def buffered(self) -> bool:
+        """Whether an asynchronous server made the versions, which has no rounds."""
+        return self.summary.get("protocol") == "buffered"
 
     def days_at(self, version: Floats) -> Floats:
         """Simulated days at which versions were made; NaN where it is not known. Shape [n]."""
@@ -243,6 +251,19 @@ def _object(directory: RunDirectory, name: str) -> Mapping[str, Any]:
     found = directory.read_json(name)
     if not isinstance(found, Mapping):
         raise RunDirectoryError(f"{directory / name}: must hold an object")
+    return found
+
+
+def _keyboard(directory: RunDirectory) -> Mapping[str, Any] | None:
+    """What was found by typing on the run's keyboard, or None before that."""
+    if not (directory / "keyboard.json").is_file():
+        return None
+    found = _object(directory, "keyboard.json")
+    if missing := {"strip", "people", "phone_classes", "compose", "trigger"} - found.keys():
+        raise RunDirectoryError(
+            f"{directory / 'keyboard.json'}: lacks {', '.join(sorted(missing))}; hint: "
+            f"gboard-sim keyboard {directory.path} writes it again"
+        )
     return found
 
 

@@ -116,11 +116,12 @@ def _body(panel: Panel, name: str) -> str:
         canvas = Canvas(
             figsize=(WIDTH_PX / _DPI, panel.height_px / _DPI),
             dpi=_DPI,
-            layout=ConstrainedLayoutEngine(w_pad=6 / _DPI, h_pad=6 / _DPI, hspace=0.04),
         )
         FigureCanvasSVG(canvas)
         panel.draw(canvas)
         canvas.patch.set_visible(False)
+        # Laid out by hand: a figure that has this engine is drawn twice, the first time for it.
+        ConstrainedLayoutEngine(w_pad=6 / _DPI, h_pad=6 / _DPI, hspace=0.04).execute(canvas)
         written = io.StringIO()
         canvas.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", written.getvalue(), flags=re.S)

@@ -109,9 +109,10 @@ def _took(contents: Contents) -> Iterator[Row]:
     yield Row("versions", quantity.count(figure("versions")), "server steps")
     half, most, longest = (figure(f"round_s_p{q}") for q in QUANTILES)
     if half is not None and most is not None and longest is not None:
-        note = f"configuration to close, median; {quantity.duration(most)} in nine of ten, "
+        first = "first " if contents.buffered else ""
+        note = f"{first}configuration to close, median; {quantity.duration(most)} in nine of ten, "
         note += f"{quantity.duration(longest)} in 99 of 100"
-        yield Row("a round", quantity.duration(half), note)
+        yield Row("a buffer" if contents.buffered else "a round", quantity.duration(half), note)
     took_part = figure("phones_participated")
     yield Row(
         "phones that took part",

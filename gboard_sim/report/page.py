@@ -9,6 +9,7 @@ from gboard_sim.report import (
     availability,
     costs,
     headline,
+    keystrokes,
     participants,
     participation,
     phases,
@@ -18,9 +19,11 @@ from gboard_sim.report import (
     rounds,
     served,
     shapes,
+    smart_compose,
     template,
     timeline,
     traffic,
+    trigger,
     waiting,
 )
 from gboard_sim.report.contents import Contents
@@ -31,6 +34,9 @@ from gboard_sim.runlog import RunDirectory
 _FIGURES = (
     recall,
     served,
+    keystrokes,
+    smart_compose,
+    trigger,
     availability,
     participants,
     timeline,

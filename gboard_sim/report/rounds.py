@@ -1,4 +1,8 @@
-"""How long rounds took: from configuration to close, and from one version to the next."""
+"""How long rounds took: from configuration to close, and from one version to the next.
+
+An asynchronous server has no rounds but buffers, counted from the first configuration of a phone
+whose upload is in them.
+"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,6 +17,11 @@ from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import beyond, histogram, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, STONE
+
+_SECOND = {
+    "rounds": "The second includes selection, and whatever the server waited for.",
+    "buffers": "Buffers overlap: an upload may be on its way while others fill several.",
+}
 
 
 def figure(contents: Contents) -> Figure | None:
@@ -29,8 +38,10 @@ def figure(contents: Contents) -> Figure | None:
     if not len(round_s):
         return None
     apart_s = np.diff(closed_s, prepend=0.0)
+    noun = "buffers" if contents.buffered else "rounds"
+    first = "from the first configuration to close" if contents.buffered else ""
     kinds = {
-        "from configuration to close": (round_s, BLUE.light),
+        first or "from configuration to close": (round_s, BLUE.light),
         "from one version to the next": (apart_s, STONE.light),
     }
     marks = {name: quantile_marks(seconds) for name, (seconds, _) in kinds.items()}
@@ -41,20 +52,20 @@ def figure(contents: Contents) -> Figure | None:
     said = "; ".join(f"{name}, {in_words(found)}" for name, found in marks.items())
     return Figure(
         name="rounds",
-        title="Rounds",
+        title=noun.capitalize(),
         caption=(
-            f"{quantity.count(len(round_s))} rounds closed with a version.{lost} Durations "
-            f"{said}. The second includes selection, and whatever the server waited for."
+            f"{quantity.count(len(round_s))} {noun} closed with a version.{lost} Durations "
+            f"{said}. {_SECOND[noun]}"
             + "".join(
                 right(seconds, marks[name], f" {name}") for name, (seconds, _) in kinds.items()
             )
         ),
         panels=tuple(
             Panel(
-                f"Bars: rounds by seconds {name}. {in_words(marks[name])}.",
+                f"Bars: {noun} by seconds {name}. {in_words(marks[name])}.",
                 partial(
                     draw,
-                    title=f"rounds by time {name}",
+                    title=f"{noun} by time {name}",
                     seconds=seconds,
                     marks=marks[name],
                     color=color,

@@ -25,7 +25,8 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a trial.
 
     Args:
-        found: What `keyboard_trial.trial` returned, with `adaptation`, which may be None.
+        found: What `keyboard_trial.trial` returned, with `adaptation` and `trigger`, which
+            may be None.
     """
     strip = found["strip"]
     yield (
@@ -60,6 +61,9 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     if found["adaptation"] is not None:
         yield ""
         yield _adaptation(found["adaptation"])
+    if found["trigger"] is not None:
+        yield ""
+        yield from _trigger(found["trigger"])
 
 
 def _people(people: Mapping[str, Any]) -> str:
@@ -125,4 +129,21 @@ def _adaptation(found: Mapping[str, Any]) -> str:
         f"{found['learning_rate']:g} (chosen on validation users): top-3 recall of their later "
         f"text {share(found['recall_at_3_before'])} before, {share(found['recall_at_3_after'])} "
         f"after; {share(found['helped'])} helped, {share(found['hurt'])} hurt"
+    )
+
+
+def _trigger(found: Mapping[str, Any]) -> Iterator[str]:
+    """What a trigger does that phones have trained."""
+    yield (
+        f"trigger, trained by {count(found['phones'])} phones on {count(found['examples'])} "
+        f"proposals in {found['rounds']} rounds; {count(found['proposed'])} proposals to test "
+        f"users at {share(found['proposed'] / found['boundaries'])} of the word boundaries: "
+        f"{share(found['precision_without'])} typed next without it; with it "
+        f"{share(found['shown'] / found['proposed'])} are shown, "
+        f"{share(found['precision_with'])} of them typed next (95%: at least "
+        f"{share(found['precision_with_low'])}), {share(found['clicks_kept'])} of the clicks kept"
+    )
+    yield (
+        "as many by the model's probability alone: "
+        f"{share(found['precision_score_alone'])} typed next"
     )

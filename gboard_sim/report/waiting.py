@@ -44,12 +44,20 @@ def figure(contents: Contents) -> Figure | None:
     return Figure(
         name="waiting",
         title="Waiting",
-        caption=(
-            "A phone that was accepted waits, eligible and idle, until its round has enough "
-            f"phones: {in_words(marks)}.{right(wait_s, marks)}{said}"
-        ),
+        caption=f"{_waits(contents)}: {in_words(marks)}.{right(wait_s, marks)}{said}",
         panels=tuple(panels),
     )
+
+
+def _waits(contents: Contents) -> str:
+    """What phones wait for."""
+    if not contents.buffered:
+        return (
+            "A phone that was accepted waits, eligible and idle, until its round has enough phones"
+        )
+    if (contents.figure("evaluation_rounds") or 0) == 0:
+        return "A phone that was accepted does not wait: a buffer has no selection"
+    return "A phone that was accepted waits only to judge a version: a buffer has no selection"
 
 
 def _first_use(fleet: FleetFacts) -> tuple[str, Panel] | None:

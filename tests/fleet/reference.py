@@ -33,10 +33,12 @@ COLUMNS = (
 class ReferencePhones:
     """Phones with windows, text and cycles; a server is a subclass that has `accepts`."""
 
-    def __init__(self, population, windows, text, schedule, *, days, cap, seed, retry_s):
+    def __init__(
+        self, population, windows, text, schedule, *, days, cap, seed, retry_s, again_s=np.inf
+    ):
         self.pop, self.text, self.schedule = population, text, schedule
         self.end_s, self.cap = days * 86400.0, cap
-        self.seed, self.retry_s = seed, retry_s
+        self.seed, self.retry_s, self.again_s = seed, retry_s, again_s
         self.windows = windows
         self.phones = [
             {
@@ -48,6 +50,7 @@ class ReferencePhones:
                 "sessions": 0,
                 "payloads": 0,
                 "window": -1,
+                "entered_s": 0.0,
             }
             for _ in windows
         ]
@@ -62,20 +65,36 @@ class ReferencePhones:
     def pop_event(self):
         return heapq.heappop(self.queue)
 
+    def enter(self, phone, at_s):
+        """The phone acts in its window as in a new one."""
+        self.phones[phone]["entered_s"] = at_s
+        self.push(at_s, ACT, phone, True)
+
+    def enters_again(self, phone, at_s):
+        """Whether the phone, free from some time on, is back in the window that it is in."""
+        state = self.phones[phone]
+        again_s = max(state["entered_s"] + self.again_s, at_s)
+        if again_s >= self.windows[phone][state["window"]][1]:
+            return False
+        self.enter(phone, again_s)
+        return True
+
     def next_window(self, phone):
         state = self.phones[phone]
         state["window"] += 1
         if state["window"] < len(self.windows[phone]):
-            self.push(self.windows[phone][state["window"]][0], ACT, phone, True)
+            self.enter(phone, self.windows[phone][state["window"]][0])
 
     def free(self, phone, at_s):
         """The phone goes on to the first later window that has not ended."""
         state = self.phones[phone]
+        if self.enters_again(phone, at_s):
+            return
         state["window"] += 1
         while state["window"] < len(self.windows[phone]):
             start_s, end_s = self.windows[phone][state["window"]]
             if end_s > at_s:
-                self.push(max(start_s, at_s), ACT, phone, True)
+                self.enter(phone, max(start_s, at_s))
                 return
             state["window"] += 1
 
@@ -95,11 +114,11 @@ class ReferencePhones:
                     self.abandoned_cycles += self.schedule.keeps_unsent
                     state.update(base=None, stints=0, done=False, retry=False)
             if not state["done"] and not self.rows(phone, at_s, 10**9):
-                self.next_window(phone)
+                self.free(phone, at_s)
                 return
             if not state["done"] and not self.schedule.uploads(np.array([state["stints"]]))[0]:
-                self.session(phone, at_s, at_s, window_end_s, False)
-                self.next_window(phone)
+                ended_s, _, _ = self.session(phone, at_s, at_s, window_end_s, False)
+                self.free(phone, ended_s)
                 return
         state["calls"] += 1
         state["retry"] = True
@@ -112,8 +131,11 @@ class ReferencePhones:
             + low_s
             + (high_s - low_s) * float(seeds.uniforms(self.seed, "retry", phone, state["calls"]))
         )
-        if back_s < window_end_s:
+        again_s = state["entered_s"] + self.again_s
+        if back_s < min(window_end_s, again_s):
             self.push(back_s, ACT, phone, False)
+        elif again_s < window_end_s:
+            self.free(phone, back_s)
         else:
             self.next_window(phone)
 

@@ -247,6 +247,7 @@ def test_the_fleet_agrees_with_an_event_by_event_server(world, case):
         "separation_versions": [1, 3][case % 2],
         "max_participations": [None, None, 4][case % 3],
     }
+    again_s = [np.inf, 70.0, 400.0][case // 2 % 3]
     cap, versions = [None, None, 9][case // 4], [None, 12][case % 5 == 4]
     expected = Reference(
         population,
@@ -261,6 +262,7 @@ def test_the_fleet_agrees_with_an_event_by_event_server(world, case):
         versions=versions,
         seed=SEED,
         retry_s=RETRY_S,
+        again_s=again_s,
     ).run()
     end, log, learner = buffered(
         world,
@@ -272,7 +274,11 @@ def test_the_fleet_agrees_with_an_event_by_event_server(world, case):
         seed=SEED,
         days=days,
         versions=versions,
-        terms=Terms(AdmissionRules(max_uploads=cap, **bounds), pace=PaceRules(retry_s=RETRY_S)),
+        terms=Terms(
+            AdmissionRules(max_uploads=cap, **bounds),
+            pace=PaceRules(retry_s=RETRY_S),
+            again_s=again_s,
+        ),
         weights="uniform",
     )
     assert end.versions == expected.version > 0

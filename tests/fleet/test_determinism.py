@@ -113,7 +113,6 @@ def test_neither_stretches_nor_lookahead_nor_threads_change_the_event_log(world,
     one = digest(world, phones, case)
     assert one.end.versions >= 3
     assert one.end.evaluations > 0 or CASES[case][1].evaluation is None
-    assert str(digest(world, phones, case)) == str(one)
     for options in (
         {"stretch_s": 13.0},
         {"stretch_s": 1e6, "lookahead": 0, "threads": 1},

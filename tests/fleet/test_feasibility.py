@@ -17,6 +17,7 @@ from gboard_sim.errors import ExperimentError, GboardSimWarning
 from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.allowance import AllowanceRules
 from gboard_sim.fleet.buffer_rules import BufferRules
+from gboard_sim.fleet.capacity import Capacity
 from gboard_sim.fleet.fake_learner import plausible_typing
 from gboard_sim.fleet.feasibility import Demand, check_feasible, first_upload
 from gboard_sim.fleet.federated_evaluation import EvaluationRules
@@ -122,6 +123,65 @@ def test_what_is_hopeless_is_warned_of(world, demand, pattern):
     slow = np.array([10.0] * 7 + [1.0] * 3)
     with pytest.warns(GboardSimWarning, match=pattern):
         verdict(world, demand, population=replace(world.population(PHONES), flop_per_s=slow))
+
+
+def down(mbit_per_s):
+    return Capacity(server_down_mbit_per_s=mbit_per_s)
+
+
+def up(mbit_per_s):
+    return Capacity(server_up_mbit_per_s=mbit_per_s)
+
+
+@pytest.mark.parametrize(
+    ("demand", "pattern"),
+    [
+        # Four uploads of 100 bytes are 3,200 bits; seven phones at once send 5,600 of them.
+        (
+            asking(capacity=up(3.1e-5)),
+            "server_up.* 4 uploads .* 103 s, more than .*deadline_s = 100",
+        ),
+        (
+            asking(capacity=up(1e-8), buffer=BufferRules(5, 6)),
+            "server_up.*goal = 5: 5 uploads of 0.0001 MB .* 4e[+]05 s, more than run.days = 2",
+        ),
+        # Four downloads of 1,000 bytes are 32,000 bits, and a run has 172,800 s.
+        (asking(capacity=down(1.8e-7)), r"server_down.*4 downloads .* 1.78e\+05 s.* run.days = 2"),
+    ],
+)
+def test_a_link_of_the_server_that_can_never_carry_a_version_is_refused(world, demand, pattern):
+    with pytest.raises(ExperimentError, match=pattern):
+        verdict(world, demand)
+
+
+@pytest.mark.parametrize(
+    ("demand", "pattern"),
+    [
+        (asking(capacity=up(5.5e-5)), "the uploads .* 7 phones at once .* 102 s, more than .* 100"),
+        (asking(capacity=down(5.5e-4)), "the downloads of .* 7 phones at once .* 102 s"),
+        (
+            asking(capacity=down(5.5e-4), buffer=BufferRules(5, 6), session_timeout_s=80.0),
+            "6 phones at once .* 87.3 s, more than protocol.session_timeout_s = 80",
+        ),
+    ],
+)
+def test_a_link_of_the_server_that_hardly_carries_a_round_is_warned_of(world, demand, pattern):
+    with pytest.warns(GboardSimWarning, match=pattern):
+        verdict(world, demand)
+
+
+def test_links_that_carry_just_enough_are_not_spoken_of(world):
+    verdict(world, asking(capacity=up(5.7e-5)))
+    verdict(world, asking(capacity=down(5.7e-4)))
+    verdict(world, asking(capacity=down(5.5e-4), buffer=BufferRules(5, 6)))
+
+
+def test_an_access_point_that_is_too_slow_for_one_phone_is_warned_of(world):
+    # 1,100 bytes at 80 bytes/s take 13.75 s instead of 11, and training 10 s.
+    point = Capacity(access_point_phones=3, access_point_mbit_per_s=6.4e-4)
+    with pytest.warns(GboardSimWarning, match="only 0 of 10 phones can download .*deadline_s = 22"):
+        verdict(world, asking(capacity=point, deadline_s=22.0))
+    verdict(world, asking(capacity=point, deadline_s=24.0))
 
 
 def test_windows_that_are_too_short_are_warned_of_unless_sessions_pause(world):

@@ -217,6 +217,29 @@ def test_training_goes_on_beside_evaluations(world, rules, k):
         oldest = max(oldest, cohort.oldest_version)
 
 
+@pytest.mark.parametrize("rules", [ONE_BY_ONE, BufferRules(goal=1, concurrency=1)])
+def test_training_does_not_wait_for_phones_that_judge(world, rules):
+    # Phones 3 and 4 hold text to judge with and never meet, so each waits while its window lasts.
+    # The others train on as they would in a fleet without them and without evaluations.
+    text = replace(world.one_row_each(5), held_out=np.array([0, 0, 0, 30, 30]))
+    starts = [(p, at_s + 40 * p) for p in range(3) for at_s in range(100, 9000, 300)]
+    trained = [(p, at_s, at_s + 90) for p, at_s in starts]
+    windows = world.windows(*trained, (3, 2000, 7000), (4, 8000, 8500))
+    evaluation = EvaluationRules(every=5, goal=2, over_selection=1.0, selection_timeout_s=1e5)
+    _, log, learner = run(world, world.population(5), windows, rules, evaluation, text=text)
+    alone = world.windows(*trained, (3, 80000, 80100), (4, 80200, 80300))
+    _, without, _ = run(world, world.population(5), alone, rules, None, text=text)
+    names = ("phone", "shape", "began_s", "ended_s", "version", "used_in")
+    assert [row for row in rows(log, *names) if row[0] < 3] == [
+        row for row in rows(without, *names) if row[0] < 3
+    ]
+    assert [c.makes_version for c in learner.cohorts] == list(range(1, len(starts) + 1))
+    names = ("phone", "task", "shape", "began_s", "ended_s")
+    assert [row for row in rows(log, *names) if row[0] > 2] == [
+        (3, "evaluate", "-!", 2000.0, 7000.0), (4, "evaluate", "-!", 8000.0, 8500.0),
+    ]  # fmt: skip
+
+
 def test_phones_held_for_an_evaluation_when_the_run_ends_are_logged(world):
     windows = world.windows((0, 86000, 87000), (1, 100, 130))
     evaluation = EvaluationRules(every=1, goal=2, selection_timeout_s=1e6)

@@ -49,7 +49,7 @@ def ask(n, **changes):
     return replace(made, **changes)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6),
     share=st.floats(0.0, 0.9),

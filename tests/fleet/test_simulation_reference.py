@@ -127,6 +127,7 @@ def test_the_fleet_agrees_with_an_event_by_event_reference(world, case):
         works=works,
     )
     cap = [None, None, 5][case // 4]
+    again_s = [np.inf, 70.0, 400.0][case // 2 % 3]
     expected = Reference(
         population,
         windows,
@@ -137,6 +138,7 @@ def test_the_fleet_agrees_with_an_event_by_event_reference(world, case):
         cap=cap,
         seed=SEED,
         retry_s=RETRY_S,
+        again_s=again_s,
     ).run()
     blocks = []
     end = simulate(
@@ -149,7 +151,9 @@ def test_the_fleet_agrees_with_an_event_by_event_reference(world, case):
         flop_per_token=10.0,
         seed=SEED,
         days=days,
-        terms=Terms(AdmissionRules(max_uploads=cap), pace=PaceRules(retry_s=RETRY_S)),
+        terms=Terms(
+            AdmissionRules(max_uploads=cap), pace=PaceRules(retry_s=RETRY_S), again_s=again_s
+        ),
         log=blocks.append,
         windows=world.windows(*((p, *w) for p, mine in enumerate(windows) for w in mine)),
     )

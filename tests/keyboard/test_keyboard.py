@@ -11,10 +11,12 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentencepiece import sentencepiece_model_pb2
 
 from gboard_sim.errors import ArtefactError
 from gboard_sim.keyboard import Keyboard
-from gboard_sim.keyboard.keyboard import FILES, FORMAT, REACH
+from gboard_sim.keyboard.artefact import FILES, FORMAT
+from gboard_sim.keyboard.line import REACH
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.evaluation.word_ranking import grow, rank
 from gboard_sim.learning.model.numpy_model import NumpyModel
@@ -85,8 +87,8 @@ def test_typing_on_is_the_same_as_reading_from_the_start_and_runs_the_model_once
     text = " ".join(context(installed, 6)) + " "
     typing = Keyboard.load(installed.folder)
     runs = []
-    read = typing._read
-    typing._read = lambda *given: runs.append(given[0]) or read(*given)
+    read = typing._line.read
+    typing._line.read = lambda *given: runs.append(given[0]) or read(*given)
     shown = [typing.suggest(text[:end]) for end in range(len(text) + 1)]
     assert len(runs) == 6
     cold = [Keyboard.load(installed.folder).suggest(text[:end]) for end in range(len(text) + 1)]
@@ -237,6 +239,57 @@ def test_a_tokenizer_of_another_model_is_refused(copy, install):
         Keyboard.load(copy)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda words: words[:-1], r"\d+ words; allowed: the \d+ that manifest\.json counts"),
+        (lambda words: [*words[:-1], words[0]], "a word stands in it twice"),
+        (lambda words: [*words[:-1], "\u65e5\u672c\u8a9e"], r"tokenizer\.model"),
+        (lambda words: [*words[:-1], ""], r"tokenizer\.model"),
+    ],
+)
+def test_words_that_are_not_the_tokenizers_are_refused(install, tmp_path, kind, spoil, said):
+    """The manifest names the file as it is: somebody has exchanged both."""
+    shutil.copytree(install(kind).folder, tmp_path / "copy")
+    path = tmp_path / "copy" / "words.txt"
+    words = path.read_text(encoding="utf-8").split("\n")[:-1]
+    path.write_text("".join(f"{word}\n" for word in spoil(words)), encoding="utf-8")
+    renamed_in_manifest(tmp_path / "copy", "words.txt")
+    with pytest.raises(ArtefactError, match=rf"words\.txt: .*{said}.*hint: "):
+        Keyboard.load(tmp_path / "copy")
+
+
+def test_whole_words_in_another_order_are_refused(copy):
+    """Each would be shown in the place of another."""
+    words = (copy / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    (copy / "words.txt").write_text("".join(f"{word}\n" for word in reversed(words)))
+    renamed_in_manifest(copy, "words.txt")
+    with pytest.raises(ArtefactError, match=r"not the words of tokenizer\.model"):
+        Keyboard.load(copy)
+
+
+def test_words_that_are_no_text_are_refused(copy):
+    (copy / "words.txt").write_bytes(b"\xff\xfe\n")
+    renamed_in_manifest(copy, "words.txt")
+    with pytest.raises(ArtefactError, match=r"cannot be loaded: .*utf-8"):
+        Keyboard.load(copy)
+
+
+def test_a_tokenizer_with_other_special_ids_is_refused(copy):
+    """As many pieces, and the same words, two places on."""
+    foreign = sentencepiece_model_pb2.ModelProto()
+    foreign.ParseFromString((copy / "tokenizer.model").read_bytes())
+    foreign.pieces[0].piece, foreign.pieces[1].piece = "<s>", "<unk>"
+    kinds = foreign.pieces[0].type, foreign.pieces[1].type
+    foreign.pieces[1].type, foreign.pieces[0].type = kinds
+    foreign.trainer_spec.unk_id, foreign.trainer_spec.bos_id = 1, 0
+    (copy / "tokenizer.model").write_bytes(foreign.SerializeToString())
+    renamed_in_manifest(copy, "tokenizer.model")
+    with pytest.raises(ArtefactError, match=r"tokenizer\.model: .*<unk>"):
+        Keyboard.load(copy)
+
+
 @pytest.mark.parametrize("spoil", ["without weights", "other inputs"])
 def test_a_graph_with_another_signature_is_refused(copy, install, spoil):
     graph = onnx.load(copy / "predict.onnx")
@@ -250,6 +303,13 @@ def test_a_graph_with_another_signature_is_refused(copy, install, spoil):
         Keyboard.load(copy)
 
 
+def manifest_naming(files):
+    """A manifest with what comes before its files."""
+    return (
+        f'{{"format": "{FORMAT}", "tokens": 9, "words": 7, "tokenizer": "word", "files": {files}}}'
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -257,8 +317,10 @@ def test_a_graph_with_another_signature_is_refused(copy, install, spoil):
         ("[]", "format = None"),
         ('{"format": "another 3"}', "format = 'another 3'; allowed: "),
         (f'{{"format": "{FORMAT}"}}', "tokens = None is unusable"),
-        (f'{{"format": "{FORMAT}", "tokens": 9, "files": {{"a": 1}}}}', "does not name predict"),
-        (f'{{"format": "{FORMAT}", "tokens": 9, "files": {{"predict.onnx": 1}}}}', "not name"),
+        (f'{{"format": "{FORMAT}", "tokens": 9}}', "words = None is unusable"),
+        (manifest_naming('{"a": 1}'), "does not name predict"),
+        (manifest_naming('{"predict.onnx": 1}'), "does not name predict"),
+        (manifest_naming("3"), "files = 3 is unusable"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(copy, text, said):

@@ -256,7 +256,7 @@ def page_folder(smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(smoke.directory / "artefacts", out).parent
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Callable[[Path], contextlib.AbstractContextManager[Server]]:
     """Serves a folder for as long as a `with` lasts."""
     return served

@@ -95,7 +95,6 @@ def test_an_earlier_page_is_replaced_and_nothing_else(artefacts, runtime, tmp_pa
     ("said", "told"),
     [
         ({"tokenizer": "bpe"}, r"tokenizer = 'bpe'; allowed: 'word'"),
-        ({"tokenizer": None}, r"tokenizer = None"),
         ({"weights": "int8"}, r"weights in int8; allowed: float32"),
         ({"training": None}, r"training = None"),
         ({"training": {"learning_rate": 1}}, r"allowed: learning_rate and batch_size"),
@@ -118,6 +117,18 @@ def test_damaged_artefacts_are_refused(artefacts, runtime, tmp_path, name):
     with pytest.raises(ArtefactError, match=name):
         write_page(artefacts, tmp_path / "page", runtime=runtime)
     assert not (tmp_path / "page").exists()
+
+
+def test_words_that_are_not_the_tokenizers_are_refused(artefacts, runtime, tmp_path):
+    path = artefacts / "words.txt"
+    words = path.read_text(encoding="utf-8").split("\n")[:-1]
+    content = "".join(f"{word}\n" for word in reversed(words)).encode()
+    path.write_bytes(content)
+    files = json.loads((artefacts / "manifest.json").read_text())["files"]
+    digest = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+    say(artefacts, files=files | {"words.txt": digest})
+    with pytest.raises(ArtefactError, match=r"words\.txt: not the words of tokenizer\.model"):
+        write_page(artefacts, tmp_path / "page", runtime=runtime)
 
 
 def test_a_page_differs_only_by_its_model(artefacts, runtime, tmp_path):

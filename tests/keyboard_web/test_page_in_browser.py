@@ -29,6 +29,24 @@ def page(browser, server):
     return browser
 
 
+@pytest.fixture(scope="module")
+def asked_server(serve, page_folder):
+    """Serves the page that is only asked."""
+    with serve(page_folder) as running:
+        yield running
+
+
+@pytest.fixture
+def asked(chromium, asked_server):
+    """A page that no test changes: it is loaded once for tests that follow each other."""
+    chromium.faults.clear()
+    if chromium.run("location.href") != asked_server.address:
+        chromium.open(asked_server.address)
+        chromium.wait(KEPT)
+    yield chromium
+    assert not chromium.faults
+
+
 def ask(browser, what, given=None):
     """What the page's phone answers."""
     call = f"phone.ask({json.dumps(what)}, {json.dumps(given)})"
@@ -137,36 +155,36 @@ def contexts(reference, count):
     return [f"{text.title()}, " if n % 3 == 0 else text for n, text in enumerate(texts)]
 
 
-def test_predictions_equal_pythons_in_100_contexts(page, reference):
-    asked = contexts(reference, 100)
-    assert len(set(asked)) > 90
-    answers = page.run(
+def test_predictions_equal_pythons_in_100_contexts(asked, reference):
+    texts = contexts(reference, 100)
+    assert len(set(texts)) > 90
+    answers = asked.run(
         f"import('./page.js').then(async ({{ phone }}) => {{ const all = [];"
-        f"for (const text of {json.dumps(asked)}) {{"
+        f"for (const text of {json.dumps(texts)}) {{"
         "const chances = await phone.ask('logProbabilities', text);"
         "const { words } = await phone.ask('suggest', text + ' ');"
         "all.push([[...chances], words]); } return all; })"
     )
-    for text, (chances, suggested) in zip(asked, answers, strict=True):
+    for text, (chances, suggested) in zip(texts, answers, strict=True):
         expected = reference.log_probabilities(text)
         np.testing.assert_allclose(chances, expected, atol=1e-4, err_msg=text)
         best = [reference.words[token - 2] for token in np.argsort(-expected) if token > BEGIN]
         assert suggested == best[:3] == reference.keyboard.suggest(text + " "), text
 
 
-def test_unfinished_words_are_completed_as_by_the_loader(page, reference):
+def test_unfinished_words_are_completed_as_by_the_loader(asked, reference):
     first = reference.words[0]
     for before in ("", "I think ", "what\nis the "):
         for typed in ("t", "Th", "(wh", "a", first[:2], first, "don'", "the.", "qqqq", "5", "🙂"):
-            found = ask(page, "suggest", before + typed)
+            found = ask(asked, "suggest", before + typed)
             assert found["words"] == reference.keyboard.suggest(before + typed), before + typed
 
 
-def test_a_long_line_reaches_as_far_back_as_in_the_loader(page, reference):
+def test_a_long_line_reaches_as_far_back_as_in_the_loader(asked, reference):
     draw = np.random.default_rng(3)
     for count in (63, 64, 128, 129, 200):
         line = " ".join(draw.choice(reference.words, count)) + " "
-        assert ask(page, "suggest", line)["words"] == reference.keyboard.suggest(line)
+        assert ask(asked, "suggest", line)["words"] == reference.keyboard.suggest(line)
 
 
 def test_a_training_step_equals_pythons(page, reference):
@@ -250,16 +268,16 @@ def test_typing_accepting_and_learning_on_the_drawn_page(page, reference):
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (1280, 800)])
-def test_the_whole_keyboard_is_on_the_screen_and_wide_enough_for_thumbs(page, width, height):
+def test_the_whole_keyboard_is_on_the_screen_and_wide_enough_for_thumbs(asked, width, height):
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-    page("Emulation.setDeviceMetricsOverride", size)
-    boxes = page.run(
+    asked("Emulation.setDeviceMetricsOverride", size)
+    boxes = asked.run(
         "[...document.querySelectorAll('.keys button, .strip button, .composer')].map((each) => {"
         "const { left, top, right, bottom } = each.getBoundingClientRect();"
         "return [left, top, right, bottom]; })"
     )
-    sideways = page.run("document.documentElement.scrollWidth - innerWidth")
-    page("Emulation.clearDeviceMetricsOverride")
+    sideways = asked.run("document.documentElement.scrollWidth - innerWidth")
+    asked("Emulation.clearDeviceMetricsOverride")
     left, top, right, bottom = np.array(boxes).T
     assert len(boxes) == 10 + 9 + 9 + 5 + 3 + 1
     assert left.min() >= 0
@@ -294,8 +312,8 @@ def test_what_is_typed_is_text_and_never_markup(page):
 
 
 @pytest.mark.parametrize("text", ["\ud83d", "\x00\x07", "x" * 10_000, "é" * 10_000, "!" * 10_000])
-def test_odd_text_gets_a_prediction_or_nothing(page, text):
-    found = page.run(
+def test_odd_text_gets_a_prediction_or_nothing(asked, text):
+    found = asked.run(
         f"import('./page.js').then(({{ phone }}) => phone.ask('suggest', {json.dumps(text)}))"
     )
     assert len(found["words"]) <= 3

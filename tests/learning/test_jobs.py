@@ -7,6 +7,7 @@ import pytest
 
 from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.communication.codecs.modular import Modular
 from gboard_sim.errors import ExperimentError, InvariantError
 from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks
 from gboard_sim.learning.local_training import train
@@ -14,6 +15,8 @@ from gboard_sim.learning.text.batches import stint_batches
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.privacy.mechanisms import LocalGaussian
 from gboard_sim.privacy.mechanisms.clip_bound import ClipBound
+from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam
+from gboard_sim.privacy.secure_aggregation.masking import PairwiseMasks
 from gboard_sim.records import LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=None, steps=3, batch_size=4, learning_rate=0.5)
@@ -89,6 +92,30 @@ def test_a_job_of_several_chunks_adds_up_each_as_a_job_of_its_own(workshop, toge
         assert error < 2e-5
         assert made[number].tokens == alone.tokens
         assert made[number].loss == pytest.approx(alone.loss, rel=1e-5)
+
+
+def test_behind_masks_a_job_gives_payloads_and_no_sum(workshop):
+    ring = replace(workshop, codec=Modular(16))
+    shares = DistributedSkellam(
+        clip=0.5, noise_multiplier=1.0, seed=7, bits=16, scale=90.0, share_variance=4.0
+    )
+    uploads = [upload(ring, phone) for phone in range(4)]
+    plain = TrainChunks(uploads, [1.0] * 4, 3, sharing=shares, makes_version=2)
+    sums = PairwiseMasks(threshold=3, bits=16, seed=1).begin(2, 5)
+    maskers = [sums.phone(place) for place in (1, 2, 3, 4)]
+    made = replace(plain, maskers=maskers).work(ring)
+    assert [len(chunk.masked) for chunk in made] == [3, 1]
+    assert not any(len(chunk.total) for chunk in made)
+    payloads = [payload for chunk in made for payload in chunk.masked]
+    for place, payload in enumerate(payloads, start=1):
+        sums.add(place, ring.codec.decode(payload).astype(np.int64), len(payload))
+    first, last = plain.work(ring)
+    assert (sums.unmask() == (first.total + last.total) % 2**16).all()
+    assert [chunk.loss for chunk in made] == [first.loss, last.loss]
+    with pytest.raises(InvariantError, match="session 5: the fleet priced 7 bytes"):
+        TrainChunks(
+            [replace(uploads[0], payload_bytes=7)], [1.0], 3, sharing=shares, maskers=maskers
+        ).work(ring)
 
 
 def test_what_leaves_the_phone_went_through_the_mechanism(workshop):

@@ -123,6 +123,12 @@ def pool(open_pool, shipped) -> RayPool:
     return open_pool(shipped, 2)
 
 
+@pytest.fixture
+def one(open_pool, shipped) -> RayPool:
+    """One worker: each takes seconds to start."""
+    return open_pool(shipped, 1)
+
+
 def answers(pool, jobs) -> dict:
     """What becomes of jobs, each by its key."""
     found, waiting = {}, list(jobs.items())
@@ -201,7 +207,7 @@ def test_a_machine_maps_text_and_parameters_once_and_reads_no_file(open_pool, sh
     assert gone(list(pids))
 
 
-def test_a_version_is_put_into_the_store_once_until_it_is_old(pool, shipped, monkeypatch):
+def test_a_version_is_put_into_the_store_once_until_it_is_old(one, shipped, monkeypatch):
     first = shipped.snapshots.read(0)
     puts = []
 
@@ -210,11 +216,11 @@ def test_a_version_is_put_into_the_store_once_until_it_is_old(pool, shipped, mon
             puts.append(version)
             return first + np.float32(version)
 
-    monkeypatch.setattr(pool, "_snapshots", Counting())
+    monkeypatch.setattr(one, "_snapshots", Counting())
     monkeypatch.setattr(ray_pool, "KEPT_VERSIONS", 2)
     for number, version in enumerate([1, 2, 1, 2, 3, 3, 2, 1]):
         job = ScoreRows(version, "test", np.arange(2))
-        [result] = answers(pool, {("score", version, number): job}).values()
+        [result] = answers(one, {("score", version, number): job}).values()
         alone = replace(shipped, snapshots=Counting())
         assert same(result, expected(alone, job))
         puts.pop()  # what this test read
@@ -256,18 +262,18 @@ def test_the_jobs_of_a_machine_that_is_lost_go_to_another(cluster, open_pool, sh
     assert pool.idle() == 4  # the two that the cluster has no room for are still wanted
 
 
-def test_a_job_that_kills_every_worker_ends_the_run_with_one_message(pool):
+def test_a_job_that_kills_every_worker_ends_the_run_with_one_message(one):
     with pytest.raises(GboardSimError, match=rf"{MOST_DEATHS} workers.*\('train', 3, 0\)"):
-        answers(pool, {("score", 0, 0): SCORE, ("train", 3, 0): Deadly()})
+        answers(one, {("score", 0, 0): SCORE, ("train", 3, 0): Deadly()})
 
 
-def test_an_exception_in_a_worker_comes_back_as_itself(pool):
+def test_an_exception_in_a_worker_comes_back_as_itself(one):
     wild = LocalWork(epochs=None, steps=2, batch_size=4, learning_rate=1e30)
     stint = Stint(0, 0, 0, wild, (0, 3), 9, 0.0, 1.0)
     sent = Upload(5, 0, 0, (stint,), 1, 1.0, 2.0)
-    pool.start(("train", 1, 0), TrainChunks([sent], [1.0], 8))
+    one.start(("train", 1, 0), TrainChunks([sent], [1.0], 8))
     with pytest.raises(ExperimentError, match=r"training\.learning_rate"):
-        pool.finished(waiting=True)
+        one.finished(waiting=True)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +299,7 @@ def test_mixed_processor_models_are_warned_about_and_listed(open_pool, shipped, 
     there = here | {"processor": "Abacus 80386"}
     monkeypatch.setattr(provenance, "surroundings", lambda: there)
     with pytest.warns(GboardSimWarning, match="processors of this run differ .*Abacus 80386"):
-        pool = open_pool(shipped, 2)
+        pool = open_pool(shipped, 1)
     assert pool.processors == models
 
 

@@ -84,7 +84,7 @@ def test_the_sentence_names_bounds_clips_noise_denominator_and_trust():
 
 
 def test_the_noise_of_a_larger_cohort_is_no_claim_for_this_one():
-    made = claim(extrapolated=Extrapolated(20_000, 1000))
+    made = claim(extrapolated=Extrapolated(20_000, 1000, 0.1))
     assert made.epsilon_policy is None
     assert made.epsilon_extrapolated == claim().epsilon_policy
     assert str(made).startswith("no epsilon for this fleet: ")

@@ -7,6 +7,7 @@ from scipy import stats
 
 from gboard_sim.privacy import distributed_accounting as accounting
 from gboard_sim.privacy.gaussian_calibration import epsilon_of
+from gboard_sim.privacy.mechanisms import discrete_gaussian as sampler
 
 ORDERS = np.array([2.0, 3.0, 8.0, 20.0])
 
@@ -77,3 +78,31 @@ def test_no_noise_hides_nothing_and_no_sum_reveals_nothing(noise):
     about = {"norm": 3.0, "size": 10, "shares": 4, "delta": 1e-6}
     assert accounting.epsilon(noise, variance=0.0, sums=2, **about) == math.inf
     assert accounting.epsilon(noise, variance=9.0, sums=0, **about) == 0.0
+
+
+@pytest.mark.parametrize("distance", [1e-12, 1e-9])
+def test_an_inexact_sampler_is_paid_out_of_delta(distance):
+    def epsilon_of(delta):
+        return math.log(1.0 / delta) - 9.0  # any law whose epsilon falls with delta
+
+    found = accounting._with_distance(epsilon_of, 1e-5, distance)
+    assert found == pytest.approx(epsilon_of(1e-5 - (1.0 + math.exp(found)) * distance), rel=1e-12)
+    assert found > epsilon_of(1e-5)
+
+
+def test_a_sampler_too_far_off_promises_nothing():
+    assert accounting._with_distance(lambda _: 20.0, 1e-6, 1e-12) == math.inf
+    assert accounting._with_distance(lambda _: 1e6, 1e-6, 1e-300) == math.inf
+
+
+def test_the_tables_distance_is_a_billionth_of_delta_where_epsilon_is_of_use():
+    # A model of ten million numbers, a thousand shares, a hundred sums, wide noise.
+    distance = 100 * 1000 * 1e7 * sampler.distance(1000.0**2)
+    assert (1.0 + math.exp(8.0)) * distance < 1e-9 * 1e-9
+    about = {"variance": 1e6, "size": 10**7, "shares": 1, "sums": 1, "delta": 1e-9}
+    discrete = accounting.epsilon("distributed_discrete_gaussian", norm=1000.0, **about)
+    bound = accounting.discrete_gaussian(
+        accounting.ORDERS, variance=1e6, norm=1000.0, size=10**7, shares=1
+    )
+    assert discrete == rdp.compute_epsilon(accounting.ORDERS, bound, 1e-9)[0]
+    assert math.isinf(accounting.epsilon("distributed_discrete_gaussian", norm=30_000.0, **about))

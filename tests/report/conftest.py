@@ -97,6 +97,12 @@ def four(tmp_path):
     return lambda name="run", **changed: write(tmp_path / name, **changed)
 
 
+@pytest.fixture(scope="module")
+def four_unchanged(tmp_path_factory):
+    """One run directory for those who only read it."""
+    return write(tmp_path_factory.mktemp("four") / "run")
+
+
 @pytest.fixture
 def four_alone(four):
     """The same fleet with a learner that learns nothing."""

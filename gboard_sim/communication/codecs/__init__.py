@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
+from gboard_sim.communication.codecs.beside import Beside as Beside
 from gboard_sim.communication.codecs.drive import Drive
 from gboard_sim.communication.codecs.fp16 import Fp16
 from gboard_sim.communication.codecs.fp32 import Fp32

@@ -16,14 +16,19 @@ from gboard_sim.privacy.mechanisms.none import NoMechanism as NoMechanism
 from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit as PrivUnit
 from gboard_sim.privacy.mechanisms.tree import Tree
 
-ON_PHONES = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit)
-"""What runs on a phone."""
+_KINDS = (
+    NoMechanism,
+    LocalGaussian,
+    LocalLaplace,
+    PrivUnit,
+    Independent,
+    Tree,
+    Banded,
+    Blt,
+    DistributedSkellam,
+    DistributedDiscreteGaussian,
+)
 
-AT_SERVER = (Independent, Tree, Banded, Blt)
-"""Noise that a trusted server adds to sums."""
-
-IN_SUMS = (DistributedSkellam, DistributedDiscreteGaussian)
-"""Shares of noise that phones add, and that secure aggregation adds up."""
-
-MECHANISMS: dict[str, type] = {kind.name: kind for kind in (*ON_PHONES, *AT_SERVER, *IN_SUMS)}
-"""Every mechanism by its name in experiment files."""
+MECHANISMS: dict[str, type] = {kind.name: kind for kind in _KINDS}
+"""What carries out each mechanism of `gboard_sim.mechanism_table`: on a phone, as the noise that a
+server adds to sums, or as shares of it."""

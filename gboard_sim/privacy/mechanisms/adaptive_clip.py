@@ -10,6 +10,10 @@ noise of a version is scaled by the C that its updates were clipped to.
 import math
 from dataclasses import dataclass
 
+BIT_BYTES = 1
+"""What a phone sends beside its update: one bit takes a byte of its message, in every version, also
+once the clip stays (assumed: messages of one run have one form)."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveClip:

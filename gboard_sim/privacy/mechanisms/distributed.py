@@ -165,7 +165,7 @@ class DistributedDiscreteGaussian(Distributed):
     """Shares that are discrete Gaussians: their sum is nearly one, which costs a little epsilon."""
 
     name: ClassVar[str] = "distributed_discrete_gaussian"
-    sampler: ClassVar[str] = " (drawn from a table of 64-bit steps, which counts as exact)"
+    sampler: ClassVar[str] = " (whose sampler's distance from the exact law is taken off delta)"
 
     def _noise(self, size: int, random: np.random.Generator) -> Ints:
         return discrete_gaussian.table(self.share_variance).draw(size, random)

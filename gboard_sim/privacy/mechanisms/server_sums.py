@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import seeds
+from gboard_sim.privacy.clipping import norm_of
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.clip_bound import ClipBound
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
@@ -90,7 +91,7 @@ class ServerSums:
             follows = self.adaptive
             multiplier = follows.update_noise(multiplier)
         unit = multiplier * clip * self.noise_share
-        made, total = dict(state), summed.total
+        made, total, applied = dict(state), summed.total, 0.0
         if unit > 0.0:
             before = {k.removeprefix(_NOISE): v for k, v in state.items() if k != _CLIP}
 
@@ -100,6 +101,7 @@ class ServerSums:
             after, noise = self.noise.draw(before, version - 1, normals)
             made = {_NOISE + name: array for name, array in after.items()}
             noise *= unit
+            applied = norm_of(noise) / math.sqrt(len(noise))
             total += noise
         if follows is not None:
             made[_CLIP] = np.array([follows.next_clip(clip, *self._bits(summed))])
@@ -113,6 +115,8 @@ class ServerSums:
             noise_multiplier=self.noise_multiplier,
             clip=clip,
             deviation=unit * self.noise.deviation(version - 1),
+            applied=applied,
+            numbers=len(total),
             refused=summed.refused,
         )
         return Released(total, made, event)

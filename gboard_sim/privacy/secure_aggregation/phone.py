@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.secure_aggregation import shamir
-from gboard_sim.privacy.secure_aggregation.masks import KEY_BYTES, agreed, mask, public_key
+from gboard_sim.privacy.secure_aggregation.masks import agreed, mask, public_key
 from gboard_sim.records import Ints
 
 _CHANNEL, _PAIR = b"gboard_sim share", b"gboard_sim mask"
@@ -57,9 +57,9 @@ class Phone:
         self._threshold = threshold
         self._bits = bits
         self._entropy = entropy
-        self._channel = entropy(KEY_BYTES)
-        self._pairwise = entropy(KEY_BYTES)
-        self._own = entropy(KEY_BYTES)
+        self._channel = shamir.new_secret(entropy)
+        self._pairwise = shamir.new_secret(entropy)
+        self._own = shamir.new_secret(entropy)
         self._keys: Mapping[int, Keys] = {}
         self._received: dict[int, Shares] = {}
         self._told = False
@@ -87,30 +87,40 @@ class Phone:
                 sealed[place] = box.encrypt(_NONCE, own[nth] + pairwise[nth], None)
         return sealed
 
-    def masked(self, numbers: Ints, sealed: Mapping[int, bytes]) -> Ints:
-        """Round 3: the numbers behind masks, one for each phone of which shares came.
+    def receive(self, sealed: Mapping[int, bytes]) -> None:
+        """Opens the shares that the others sealed for it.
 
         Args:
-            numbers: From 0 to 2^bits - 1. Shape [n].
             sealed: By the place of who sealed it.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: Somebody else sealed or changed one.
         """
-        total = numbers + mask(self._own, len(numbers), self._bits)
         for place, box in sealed.items():
             opened = ChaCha20Poly1305(self._channel_key(place, self.place)).decrypt(
                 _NONCE, box, None
             )
             half = len(opened) // 2
             self._received[place] = Shares(opened[:half], opened[half:])
-            pair = agreed(self._pairwise, self._keys[place].mask, _PAIR)
-            sign = 1 if self.place < place else -1
-            total += sign * mask(pair, len(numbers), self._bits)
+
+    def masked(self, numbers: Ints) -> Ints:
+        """Round 3: the numbers behind masks, its own and one for each phone of which shares came.
+
+        Args:
+            numbers: From 0 to 2^bits - 1. Shape [n].
+        """
+        total = numbers + mask(self._own, len(numbers), self._bits)
+        for place in self._received:
+            if place != self.place:
+                pair = pair_mask(self._pairwise, self._keys[place].mask, len(numbers), self._bits)
+                total += pair if self.place < place else -pair
         total %= 2**self._bits
         return total
 
-    def tell(self, sent: Collection[int]) -> dict[int, Shares]:
-        """Round 4: its shares of the own masks of phones that sent, and of others' pairwise ones.
+    def tell(self, sent: Collection[int]) -> dict[int, bytes]:
+        """Round 4: a share of each phone, by its place: of its own mask if it sent its numbers.
 
-        Never both of one phone, which would bare its numbers.
+        Of the pairwise ones if it did not; never of both, which would bare its numbers.
 
         Args:
             sent: Places of the phones whose masked numbers reached the server.
@@ -125,7 +135,7 @@ class Phone:
             raise ValueError(f"{len(sent)} phones sent their numbers; {self._threshold} must")
         self._told = True
         return {
-            place: Shares(shares.own, b"") if place in sent else Shares(b"", shares.pairwise)
+            place: shares.own if place in sent else shares.pairwise
             for place, shares in self._received.items()
         }
 

@@ -6,12 +6,19 @@ prime field whose value at 0 is the secret. Well-kept libraries have it for secr
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
-PRIME = 2**256 + 297
-"""The smallest prime above all secrets of 32 bytes (checked by the test)."""
+PRIME = 2**256 - 189
+"""The largest prime of 32 bytes (checked by the test), so that a share is as long as a secret."""
 
 SECRET_BYTES = 32
-_SHARE_BYTES = 33
+
+
+def new_secret(entropy: Callable[[int], bytes]) -> bytes:
+    """A secret that the field holds, each as likely as any other."""
+    while int.from_bytes(drawn := entropy(SECRET_BYTES)) >= PRIME:  # once in 2^248 draws
+        pass
+    return drawn
 
 
 def split(
@@ -20,7 +27,7 @@ def split(
     """Shares by their places, 1 to `count`.
 
     Args:
-        secret: 32 bytes.
+        secret: 32 bytes, below the field's prime.
         threshold: Shares that tell the secret, from 1 to `count`.
         count: Shares.
         entropy: Random bytes, so many at a time.
@@ -30,6 +37,8 @@ def split(
     """
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"a secret has {SECRET_BYTES} bytes, this one {len(secret)}")
+    if int.from_bytes(secret) >= PRIME:
+        raise ValueError("a secret must be below the field's prime; draw another")
     if not 1 <= threshold <= count:
         raise ValueError(f"threshold(={threshold}) must be between 1 and the {count} shares")
     # 64 more bits than the field has, so that the remainder is even to within 2^-64.
@@ -40,7 +49,7 @@ def split(
         value = 0
         for coefficient in coefficients:
             value = (value * place + coefficient) % PRIME
-        shares[place] = value.to_bytes(_SHARE_BYTES)
+        shares[place] = value.to_bytes(SECRET_BYTES)
     return shares
 
 
@@ -48,20 +57,27 @@ def join(shares: Mapping[int, bytes], threshold: int) -> bytes:
     """The secret, by Lagrange's interpolation at 0.
 
     Raises:
-        ValueError: There are too few shares, or they are not of one secret.
+        ValueError: There are too few shares.
     """
     if len(shares) < threshold:
         raise ValueError(f"{len(shares)} shares do not tell a secret that needs {threshold}")
-    places = sorted(shares)[:threshold]
-    secret = 0
+    places = tuple(sorted(shares)[:threshold])
+    terms = (
+        int.from_bytes(shares[place]) * weight
+        for place, weight in zip(places, _weights(places), strict=True)
+    )
+    return (sum(terms) % PRIME).to_bytes(SECRET_BYTES)
+
+
+@lru_cache(maxsize=1)
+def _weights(places: tuple[int, ...]) -> tuple[int, ...]:
+    """What each place's value counts for at 0; the same for all secrets of a cohort."""
+    found = []
     for place in places:
         above, below = 1, 1
         for other in places:
             if other != place:
                 above = above * -other % PRIME
                 below = below * (place - other) % PRIME
-        weight = above * pow(below, -1, PRIME)
-        secret = (secret + int.from_bytes(shares[place]) * weight) % PRIME
-    if secret >> 8 * SECRET_BYTES:
-        raise ValueError("the shares are not of one secret")
-    return secret.to_bytes(SECRET_BYTES)
+        found.append(above * pow(below, -1, PRIME) % PRIME)
+    return tuple(found)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,6 +19,7 @@ MADE = {name: kind() for name, kind in CODECS.items()} | {
         ("k_level", {"bits": 2, "rotate": True}),
         ("k_level", {"bits": 1, "rotate": True, "block": 5}),
         ("drive", {"scale": "least_error"}),
+        ("drive", {"share": 0.3, "block": 8}),
         ("one_bit", {"block": 4}),
         ("top_k", {"share": 0.5}),
         ("random_mask", {"share": 1.0}),
@@ -30,6 +31,7 @@ MADE |= {
     f"{name} zstd": build(name, 7, {}, lossless="zstd") for name in ("fp32", "k_level", "top_k")
 }
 KEYED = ["k_level", "drive", "random_mask"]
+FEW = settings(max_examples=40)  # of every codec with every option
 UPDATES = hnp.arrays(
     np.float32,
     st.integers(0, 40),
@@ -46,6 +48,7 @@ def test_every_codec_goes_by_its_name_and_travels_to_a_worker(name):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES)
 def test_a_fixed_codec_has_the_size_it_declares_and_returns_as_many_numbers(name, update):
     codec = MADE[name]
@@ -66,6 +69,7 @@ def test_what_was_decoded_once_is_encoded_without_loss(name, update):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES)
 def test_what_is_transmitted_is_what_encoding_and_decoding_give(name, update):
     codec = MADE[name]
@@ -77,6 +81,7 @@ def test_what_is_transmitted_is_what_encoding_and_decoding_give(name, update):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES, data=st.data())
 def test_any_flipped_bit_is_caught(name, update, data):
     codec = MADE[name]
@@ -88,6 +93,7 @@ def test_any_flipped_bit_is_caught(name, update, data):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(update=UPDATES, data=st.data())
 def test_any_truncated_or_prolonged_payload_is_caught(name, update, data):
     codec = MADE[name]
@@ -100,6 +106,7 @@ def test_any_truncated_or_prolonged_payload_is_caught(name, update, data):
 
 
 @pytest.mark.parametrize("name", MADE)
+@FEW
 @given(noise=st.binary(max_size=80))
 def test_bytes_that_nobody_encoded_are_caught(name, noise):
     with pytest.raises(ValueError, match="payload"):
@@ -186,6 +193,8 @@ def test_a_receiver_needs_nothing_but_the_payload(name):
         ("k_level", {"bits": 4}, 345 * 8 + 706_125),
         ("k_level", {"bits": 2, "rotate": True}, 8 + 345 * 8 + 353_063),
         ("drive", {}, 8 + 22 * 4 + 176_532),
+        ("drive", {"share": 0.25}, 8 + 22 * 4 + 44_133),
+        ("drive", {"share": 0.5, "block": 1024}, 8 + 1380 * 4 + 88_266),
         ("one_bit", {}, 345 * 4 + 176_532),
         ("top_k", {"share": 0.01}, 14_122 * 4 + 37_071),  # 14,122 places of 21 bits
         ("random_mask", {"share": 0.1}, 8 + 141_225 * 4),
@@ -200,7 +209,9 @@ def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
     ("name", "given", "message"),
     [
         ("fp32", {"bits": 4}, r"codec 'fp32' has no option 'bits'\(=4\); it has no options"),
-        ("drive", {"share": 0.1}, r"no option 'share'\(=0.1\); it has scale"),
+        ("drive", {"bits": 2}, r"no option 'bits'\(=2\); it has scale, share, block"),
+        ("drive", {"block": 3}, r"block\(=3\) must be a power of two from 2 to 65536"),
+        ("drive", {"share": 0.0}, r"share\(=0.0\) must be between 0.001 and 1"),
         ("k_level", {"seed": 3}, r"no option 'seed'\(=3\); it has bits, rotate, block"),
         ("k_level", {"bits": 3}, r"bits\(=3\) must be 1, 2, 4 or 8"),
         ("k_level", {"block": 0}, r"block\(=0\) must be at least 1 number"),

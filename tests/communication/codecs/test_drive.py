@@ -43,6 +43,15 @@ def test_the_unbiased_scale_keeps_the_product_with_the_update(update, phone):
     assert float(read.astype(np.float64) @ update) == pytest.approx(square, rel=1e-4, abs=1e-30)
 
 
+def test_no_choice_of_coordinates_is_unfair_to_two_numbers_alone():
+    """Turned, half of their coordinates are zero: all that are sent, or none of them."""
+    update = np.zeros(64, np.float32)
+    update[:2] = 1.0
+    sample = received(Drive(share=0.5), update, 2000)
+    assert set(np.round(sample @ update, 3)) == {0.0, 4.0}
+    assert sample.mean(axis=0) == pytest.approx(update, abs=0.1)
+
+
 @given(
     update=hnp.arrays(np.float32, st.integers(1, 70), elements=st.floats(-9, 9, width=32)),
     phone=st.integers(0, 99),
@@ -52,6 +61,42 @@ def test_no_other_scale_of_the_same_signs_has_less_error(update, phone):
     read, _ = Drive(scale="least_error").transmit(update, phone, 0)
     error = update.astype(np.float64) - read
     assert float(error @ read) == pytest.approx(0.0, abs=1e-4 * float(update @ update) + 1e-30)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+@pytest.mark.parametrize("scale", ["least_error", "unbiased"])
+def test_the_error_of_a_share_of_the_signs_is_that_of_sampling_what_was_turned(scale, share):
+    skewed = np.random.default_rng(3).lognormal(size=100_000).astype(np.float32)
+    expected = 1 - 2 * share / np.pi if scale == "least_error" else np.pi / 2 / share - 1
+    sample = received(Drive(scale=scale, share=share), skewed, 8)
+    assert nmse(sample, skewed).mean() == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.125])
+def test_the_mean_over_phones_of_a_share_is_the_update(share):
+    """The tolerance sees a bias of 2% of the update's norm, at a half of the signs."""
+    phones = 2000
+    fair = received(Drive(share=share), UPDATE, phones).mean(axis=0, keepdims=True)
+    assert nmse(fair, UPDATE)[0] == pytest.approx((np.pi / 2 / share - 1) / phones, rel=0.3)
+
+
+def test_a_share_costs_its_share_of_a_bit():
+    parameters = 10 * 65_536
+    whole, eighth = (Drive(share=share).payload_bytes(parameters) for share in (1.0, 0.125))
+    assert whole - eighth == parameters // 8 * 7 // 8
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_error_of_a_small_block_is_its_own_share_of_the_update(share):
+    """Where numbers are a thousandth in size the error is too; turned with the rest it is not."""
+    size = np.repeat([1.0, 1e-3], 512)
+    update = (np.random.default_rng(4).normal(size=1024) * size).astype(np.float32)
+    read = received(Drive(share=share, block=512), update, 300)
+    small = np.s_[:, 512:]
+    expected = np.pi / 2 / share - 1
+    assert nmse(read[small], update[512:]).mean() == pytest.approx(expected, rel=0.05)
+    whole = received(Drive(share=share), update, 300)
+    assert nmse(whole[small], update[512:]).mean() > 100 * expected
 
 
 def test_one_number_alone_comes_back_since_its_rotation_is_signs_only():

@@ -1,4 +1,5 @@
 import math
+from bisect import bisect_right
 
 import numpy as np
 import pytest
@@ -20,27 +21,34 @@ def law(variance, reach):
 def test_the_table_is_the_definition_and_says_how_far_it_is_from_it(variance):
     table = discrete_gaussian.table(variance)
     numbers, mass = law(variance, -table.first)
-    until = np.append(table.until, 0).astype(object)
-    until[-1] = 2**64
-    steps = np.diff(np.concatenate([[0], until])).astype(np.float64) * 2.0**-64
+    until = np.append(whole(table), [2**128])
+    steps = np.diff(np.concatenate([[0], until])).astype(np.float64) * 2.0**-128
     assert len(steps) == len(numbers)
     assert np.abs(steps - mass).sum() / 2.0 < 1e-12  # as far as float64's own sum can tell
-    assert table.distance < 2e-15
+    assert (len(steps) + 1) * 2.0**-128 == discrete_gaussian.distance(variance) < 1e-34
     # What the table leaves out, by Canonne et al. (2020), proposition 25: the tail is no heavier
     # than the Gaussian's.
     cut = -table.first
-    assert 2.0 * stats.norm.sf((cut - 1) / math.sqrt(variance)) < 2.0**-64
+    assert 2.0 * stats.norm.sf((cut - 1) / math.sqrt(variance)) < 2.0**-128
+
+
+def whole(table):
+    """The bounds of a table as whole numbers below 2^128. Shape [entries - 1]."""
+    return np.array(
+        [(int(a) << 64) + int(b) for a, b in zip(table.until, table.after, strict=True)], object
+    )
 
 
 class Scripted:
-    """A generator that draws what it is told."""
+    """A generator that draws what it is told: first all, then words for those that tie."""
 
-    def __init__(self, drawn):
-        self.drawn = np.array(drawn, dtype=np.uint64)
+    def __init__(self, drawn, more=()):
+        self.scripts = [np.array(drawn, dtype=np.uint64), *np.array(more, np.uint64)[:, None]]
 
     def integers(self, low, high, size, dtype):
-        assert (low, high, size, dtype) == (0, 2**64, len(self.drawn), np.uint64)
-        return self.drawn
+        drawn = self.scripts.pop(0)
+        assert (low, high, size, dtype) == (0, 2**64, len(drawn), np.uint64)
+        return drawn
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
@@ -52,10 +60,24 @@ def test_every_draw_finds_the_number_that_a_plain_search_finds(variance):
     edges |= {cell << 48 for cell in range(0, 2**16, 997)}
     edges |= set(map(int, np.random.default_rng(1).integers(0, 2**64, 5000, dtype=np.uint64)))
     drawn = sorted(edges)
-    plain = [sum(int(b) <= word for b in table.until) for word in drawn[:60]]
-    found = table.draw(len(drawn), Scripted(drawn)) - table.first
-    assert found[:60].tolist() == plain
-    assert (found == np.searchsorted(table.until, np.array(drawn, np.uint64), "right")).all()
+    highs = set(map(int, table.until))
+    more = [(7919 * word) % 2**64 for word in drawn if word in highs]
+    after = iter(more)
+    words = [(word << 64) + (next(after) if word in highs else 0) for word in drawn]
+    bounds = whole(table)
+    found = table.draw(len(drawn), Scripted(drawn, more)) - table.first
+    assert found[:60].tolist() == [sum(bound <= word for bound in bounds) for word in words[:60]]
+    assert found.tolist() == [bisect_right(bounds, word) for word in words]
+
+
+def test_a_draw_that_ties_is_decided_by_its_second_word():
+    table = discrete_gaussian.table(7.3)
+    middle = len(table.until) // 2
+    word, after = int(table.until[middle]), int(table.after[middle])
+    below, at = (
+        table.draw(1, Scripted([word], [second]))[0] - table.first for second in (after - 1, after)
+    )
+    assert (below, at) == (middle, middle + 1)
 
 
 @pytest.mark.parametrize("variance", [0.25, 7.3])

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from gboard_sim.mechanism_table import TABLE
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
@@ -16,6 +17,7 @@ def test_the_catalogue_goes_by_name():
     kinds = (NoMechanism, LocalGaussian, LocalLaplace, PrivUnit, DistributedSkellam)
     assert {kind.name: kind for kind in kinds}.items() <= MECHANISMS.items()
     assert all(kind.name == name for name, kind in MECHANISMS.items())
+    assert list(MECHANISMS) == list(TABLE)
 
 
 def test_every_mechanism_travels_to_a_worker():

@@ -1,0 +1,49 @@
+"""A payload with bytes beside it, which say what the update does not."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gboard_sim.protocols import Codec
+from gboard_sim.records import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another codec's payload, and how many bytes go with it.
+
+    What they say does not pass through here: the simulator knows it.
+
+    Attributes:
+        inner: The codec of the payload.
+        beside_bytes: What a phone sends beside each.
+    """
+
+    inner: Codec
+    beside_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The inner codec's."""
+        return self.inner.name
+
+    @property
+    def size(self) -> Literal["fixed", "measured"]:
+        """The inner codec's."""
+        return self.inner.size
+
+    def payload_bytes(self, parameters: int) -> int:
+        """Size of all that is sent for `parameters` numbers."""
+        return self.inner.payload_bytes(parameters) + self.beside_bytes
+
+    def encode(self, update: Vector, phone: int, nth: int) -> bytes:
+        """The payload, without what goes beside it."""
+        return self.inner.encode(update, phone, nth)
+
+    def decode(self, encoded: bytes) -> Vector:
+        """The update that the receiver reads; see `Codec.decode`."""
+        return self.inner.decode(encoded)
+
+    def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
+        """What the receiver reads, and the size of all that is sent; see `Codec.transmit`."""
+        received, size = self.inner.transmit(update, phone, nth)
+        return received, size + self.beside_bytes
