@@ -8,18 +8,18 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from gboard_sim.cli_bench import bench_app
+from gboard_sim.cli_corpus import corpus_app
 from gboard_sim.cli_epsilon import epsilon
 from gboard_sim.cli_keyboard import export, keyboard, type_in_terminal
 from gboard_sim.cli_list import list_entries
 from gboard_sim.cli_sweep import sweep
+from gboard_sim.cli_trace import trace_app
 from gboard_sim.errors import GboardSimError
 from gboard_sim.screen import print_json, say_warning, screen
 
@@ -35,28 +35,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-corpus_app = typer.Typer(help="Look at text before training on it.", no_args_is_help=True)
-app.add_typer(corpus_app, name="corpus")
-trace_app = typer.Typer(
-    help="Recorded phones: look at a trace, or convert FedScale's and FLASH's. [fleet] trace "
-    "replays one.",
-    no_args_is_help=True,
-)
-app.add_typer(trace_app, name="trace")
-app.add_typer(bench_app, name="bench")
-app.command()(sweep)
-app.command()(epsilon)
-app.command()(export)
-app.command()(keyboard)
-app.command(name="type")(type_in_terminal)
-app.command(name="list")(list_entries)
-
-
-class TraceForm(StrEnum):
-    """Whose form a trace to be converted has."""
-
-    fedscale = "fedscale"
-    flash = "flash"
 
 
 BAD_INPUT = 2
@@ -212,68 +190,15 @@ def report(
         )
 
 
-@corpus_app.command()
-def inspect(
-    file: Annotated[Path, typer.Argument(help="JSON lines, CSV or Parquet; .gz too.")],
-    as_json: AsJson = False,
-) -> None:
-    """Users, utterances, words, sizes per user, and the first bad lines of a file."""
-    from gboard_sim.learning.text.corpus_reader import inspect as look
-
-    with screen(quiet=True):
-        facts = look(file).as_dict()
-        if as_json:
-            print_json(facts)
-            return
-        for key, value in facts.items():
-            if isinstance(value, list):
-                print(f"{key}:", *(f"\n  {line}" for line in value) if value else ("none",))
-            else:
-                print(f"{key:<24} {value}")
-
-
-@trace_app.command(name="inspect")
-def trace_inspect(
-    file: Annotated[Path, typer.Argument(help="Parquet or CSV: phone, start_s, end_s, signals.")],
-    as_json: AsJson = False,
-) -> None:
-    """Phones, days, intervals, and the eligible share of the phones by hour of the day."""
-    from gboard_sim.fleet.trace_facts import inspect_trace
-
-    with screen(quiet=True):
-        facts = asdict(inspect_trace(file))
-        if as_json:
-            print_json(facts)
-            return
-        by_hour = facts.pop("eligible_share_by_hour")
-        for key, value in facts.items():
-            print(f"{key:<24} {value:.4f}" if key.endswith("share") else f"{key:<24} {value}")
-        for hour, share in enumerate(by_hour):
-            print(f"{hour:02d}:00 {share:7.4f} {'#' * round(50 * share)}".rstrip())
-
-
-@trace_app.command(name="convert")
-def trace_convert(
-    file: Annotated[Path, typer.Argument(help="FedScale's JSON or plain pickle; FLASH's JSON.")],
-    form: Annotated[TraceForm, typer.Option("--from", help="Whose form it has.")],
-    out: Annotated[Path, typer.Option(help="The trace to write: .parquet or .csv.")],
-    skip_bad_phones: Annotated[
-        bool, typer.Option("--skip-bad-phones", help="Leave out phones with a wrong record.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write FedScale's or FLASH's availability as a trace that [fleet] trace replays."""
-    from gboard_sim.fleet.trace_conversion import convert
-
-    with screen(quiet=True):
-        facts = asdict(convert(file, form.value, out, skip_bad_phones=skip_bad_phones))
-        if as_json:
-            print_json(facts)
-            return
-        skipped = facts.pop("skipped")
-        for key, value in facts.items():
-            print(f"{key:<24} {value}")
-        print(f"{'skipped':<24} {len(skipped)}", *(f"\n  {line}" for line in skipped[:5]))
+app.command()(sweep)
+app.command(name="list")(list_entries)
+app.command()(epsilon)
+app.command()(export)
+app.command()(keyboard)
+app.command(name="type")(type_in_terminal)
+app.add_typer(corpus_app, name="corpus")
+app.add_typer(trace_app, name="trace")
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gboard_sim.errors import GboardSimError
-from gboard_sim.screen import print_json, screen
+from gboard_sim.screen import AsJson, print_json, screen
 
 
 def epsilon(
@@ -24,7 +24,7 @@ def epsilon(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="With --plan: override one key."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, alone.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Work out both epsilons of a run again, or calibrate the noise of one that is planned."""
     from gboard_sim import experiment_file

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gboard_sim.errors import GboardSimError
-from gboard_sim.screen import print_json, screen
+from gboard_sim.screen import AsJson, print_json, screen
 
 What = Annotated[
     str | None,
@@ -22,8 +22,6 @@ Names = Annotated[
     typer.Argument(metavar="[NAME]...", help="Of them, these alone; of keys, these tables."),
 ]
 _AXES = ("schedules", "codecs", "mechanisms")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, alone.")]
 
 
 def list_entries(what: What = None, only: Names = None, as_json: AsJson = False) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from gboard_sim import artefacts, world
+from gboard_sim import artefacts
 from gboard_sim.errors import ArtefactError, RunDirectoryError
 from gboard_sim.keyboard.artefact import FORMAT
 from gboard_sim.keyboard.keyboard import Keyboard
@@ -28,14 +28,13 @@ from gboard_sim.learning.evaluation.evaluation import ROWS, EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.model.quantization import Precision, weights_kept
 from gboard_sim.learning.model.spec import layout
-from gboard_sim.learning.text.divided_corpus import read_divided
-from gboard_sim.learning.text.prepared import PreparedText, prepare
+from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
 from gboard_sim.learning.trainers.trainer import Carry, empty_carry
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.learning_half import open_workshop
 from gboard_sim.records import Vector
-from gboard_sim.run_text import experiment_with_text
+from gboard_sim.run_text import experiment_with_text, with_text
 from gboard_sim.runlog import RunDirectory, writing
 
 TOLERANCE = 1e-4
@@ -155,16 +154,7 @@ def opened(directory: RunDirectory, scratch: Path) -> tuple[Workshop, PreparedTe
         CorpusError: Its text has changed.
     """
     experiment = experiment_with_text(directory)
-    settings = experiment.text
-    divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
-    made = world.build(experiment.with_phones(len(divided.fleet)))
-    text = prepare(
-        divided,
-        settings,
-        days=experiment.run.days,
-        utc_offset_s=made.population.utc_offset_s,
-        seed=experiment.run.seed,
-    )
+    made, text = with_text(experiment)
     workshop = replace(
         open_workshop(made, text, directory, scratch), trainer_name="onnxruntime", device="cpu"
     )

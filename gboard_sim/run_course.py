@@ -20,8 +20,7 @@ from gboard_sim.fleet_half import run_fleet
 from gboard_sim.journal import Journal
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.local_only import LocalOnlyLearner
-from gboard_sim.learning.text.divided_corpus import read_divided
-from gboard_sim.learning.text.prepared import PreparedText, prepare
+from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.trainers.device import settled
 from gboard_sim.learning.verdict import Verdict, judge
 from gboard_sim.learning_half import open_learner, open_workshop, replayed
@@ -32,6 +31,7 @@ from gboard_sim.progress import Teller, Watch
 from gboard_sim.recorded_fleet import RecordedFleet
 from gboard_sim.records import PrivacyEvent
 from gboard_sim.run_files import begin, clean
+from gboard_sim.run_text import with_text
 from gboard_sim.runlog import RunDirectory
 from gboard_sim.summary import Learnt, plain, summarise
 from gboard_sim.typed_uploads import numbers_sent, typed_sizes
@@ -58,17 +58,8 @@ def carry_out(
         )
         open_pool = stack.enter_context(open_engine(experiment))
         teller.tell("reading the text")
-        settings = experiment.text
-        divided = read_divided(settings, experiment.fleet.phones, experiment.run.seed)
-        experiment = experiment.with_phones(len(divided.fleet))
-        made = world.build(experiment)
-        text = prepare(
-            divided,
-            settings,
-            days=experiment.run.days,
-            utc_offset_s=made.population.utc_offset_s,
-            seed=experiment.run.seed,
-        )
+        made, text = with_text(experiment)
+        experiment = made.experiment
         made = world.sized(made, Tokenizer(text.vocabulary.model).size)
         held_back.warn_before(made.schedule, learns=experiment.run.arm == "federated")
         if checkpoint is None:
@@ -178,5 +169,5 @@ def end_run(
     summary = summarise(directory, made, meter, figures, learnt, ledger)
     directory.write_json("summary.json", summary)
     if learnt is not None:
-        held_back.warn_after(directory, made.schedule, summary["updates_held_back_share"])
+        held_back.warn_after(directory, made.schedule, summary.get("updates_held_back_share"))
     return summary

@@ -1,9 +1,31 @@
-"""The text of a finished run, read again: what its model is judged on after the run."""
+"""The text of a run: what its phones type, and what its model is judged on after the run."""
 
-from gboard_sim import experiment_file, provenance
+from gboard_sim import experiment_file, provenance, world
 from gboard_sim.errors import CorpusError, RunDirectoryError
 from gboard_sim.experiment import Experiment
+from gboard_sim.learning.text.divided_corpus import read_divided
+from gboard_sim.learning.text.prepared import PreparedText, prepare
 from gboard_sim.runlog import RunDirectory
+from gboard_sim.world import World
+
+
+def with_text(experiment: Experiment) -> tuple[World, PreparedText]:
+    """The world of an experiment, of as many phones as its text has users for, and that text.
+
+    Raises:
+        GboardSimError: As `world.build`, or the text cannot be used.
+    """
+    settings, seed = experiment.text, experiment.run.seed
+    divided = read_divided(settings, experiment.fleet.phones, seed)
+    made = world.build(experiment.with_phones(len(divided.fleet)))
+    text = prepare(
+        divided,
+        settings,
+        days=experiment.run.days,
+        utc_offset_s=made.population.utc_offset_s,
+        seed=seed,
+    )
+    return made, text
 
 
 def experiment_with_text(directory: RunDirectory) -> Experiment:

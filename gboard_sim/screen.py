@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -15,6 +15,8 @@ from gboard_sim.errors import GboardSimWarning
 
 if TYPE_CHECKING:
     from gboard_sim.progress import Step, Watch
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, alone.")]
 
 INTERRUPTED = 130
 TERMINATED = 143

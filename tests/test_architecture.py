@@ -25,8 +25,8 @@ JOINS = {
     "sweep_point", "sweep_table", "trigger_trial", "typed_uploads", "world",
 }  # fmt: skip
 FACES = {
-    "__init__", "__main__", "cli", "cli_bench", "cli_epsilon", "cli_keyboard", "cli_list",
-    "cli_sweep", "cli_type", "screen",
+    "__init__", "__main__", "cli", "cli_bench", "cli_corpus", "cli_epsilon", "cli_keyboard",
+    "cli_list", "cli_sweep", "cli_trace", "cli_type", "screen",
 }  # fmt: skip
 PACKAGES = {
     "bench", "communication", "fleet", "keyboard", "keyboard_web", "learning", "privacy", "report",

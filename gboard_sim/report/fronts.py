@@ -98,11 +98,11 @@ def _left_out(contents: SweepContents) -> str:
     """Says that settings are missing from a drawing, where any are."""
     judged = [setting for setting in contents.settings if setting.recall]
     missing = [
-        f"{len(without)} by {cost.name}"
+        f"{without} by {cost.name}"
         for cost in contents.costs()
-        if (without := [setting for setting in judged if cost.name not in setting.costs])
+        if (without := sum(cost.asked_of(s) and cost.name not in s.costs for s in judged))
     ]
-    return f" Not drawn, for want of a finite figure: {', '.join(missing)}." if missing else ""
+    return f" Not drawn, for want of a finite figure: {'; '.join(missing)}." if missing else ""
 
 
 def _said(cost: Cost, found: list[Setting]) -> str:

@@ -55,6 +55,12 @@ class Cost:
         found: float | None = row.get(self.key)
         return found
 
+    def asked_of(self, setting: "Setting") -> bool:
+        """Whether a setting should have it: runs that stand for another fleet need not."""
+        if self.fleet is None:
+            return True
+        return any(row.get("privacy_extrapolated") == self.fleet for row in setting.done.values())
+
 
 COSTS = (
     Cost("uplink per phone, MB", "up, MB", "uplink_bytes_per_phone_mean", 1e6),

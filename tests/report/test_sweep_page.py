@@ -186,6 +186,7 @@ def test_extrapolated_epsilons_have_a_front_for_each_larger_fleet(swept):
     assert len(re.findall("<svg viewBox", page)) == 6
     assert all(f"epsilon, {fleet}" in unescape(page) for fleet in FLEETS)
     assert "An extrapolated epsilon is that of a larger fleet" in page
+    assert f"for want of a finite figure: 1 by epsilon, {FLEETS[1]}." in page
     row = next(
         row
         for row in SweepAnalysis.of(found, "2", [Target(0.19, False)]).cheapest()

@@ -12,13 +12,10 @@ from pathlib import Path
 from gboard_sim import catalogue
 from gboard_sim.errors import CatalogueError
 from gboard_sim.learning.model.spec import ModelSpec, load_spec
-from gboard_sim.learning.model.trained_parts import EVERYTHING, STEPS, TrainedParts
+from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 
 GRAPH_NAMES = ("train_step", "score", "predict")
 """The graphs that a phone runs."""
-
-SHIPPED = (*STEPS, "score", "predict")
-"""The graphs of a catalogue entry: a phone's `train_step` is one of `STEPS`."""
 
 
 @dataclass(frozen=True, slots=True)

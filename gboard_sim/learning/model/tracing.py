@@ -23,10 +23,9 @@ from torch.export import Dim
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from gboard_sim.learning.model.definition import Text, predict, score
-from gboard_sim.learning.model.graphs import SHIPPED
 from gboard_sim.learning.model.spec import TOP, WORD_ROWS, ModelSpec, load_spec, shapes
 from gboard_sim.learning.model.train_step import Trained, train_step
-from gboard_sim.learning.model.trained_parts import STEPS, adapted_shapes
+from gboard_sim.learning.model.trained_parts import SHIPPED, STEPS, adapted_shapes
 
 OPSET = 18  # the first with reductions in ScatterElements and ScatterND, which the update needs
 EXAMPLE_VOCABULARY = 37  # traced sizes: unlike each other and any width, and above TOP

@@ -48,6 +48,9 @@ STEPS: Mapping[str, Step] = {
 }
 """The graphs of a training step, by name."""
 
+SHIPPED = (*STEPS, "score", "predict")
+"""The graphs of a catalogue entry: a phone's `train_step` is one of `STEPS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedParts:

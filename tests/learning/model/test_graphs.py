@@ -10,10 +10,10 @@ import pytest
 
 from gboard_sim import catalogue
 from gboard_sim.errors import CatalogueError
-from gboard_sim.learning.model.graphs import SHIPPED, find_graphs, shipped_graphs
+from gboard_sim.learning.model.graphs import find_graphs, shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import load_spec, shapes
-from gboard_sim.learning.model.trained_parts import TrainedParts
+from gboard_sim.learning.model.trained_parts import SHIPPED, TrainedParts
 from gboard_sim.learning.text.packing import pack
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
