@@ -33,7 +33,7 @@ def export(
 
     with screen(quiet=True):
         if web is not None:
-            prepare(web, quantize or "float32", onnxruntime_web)
+            prepare(web, onnxruntime_web)
         tell = partial(print, file=sys.stderr, flush=True)
         found = join.export(run, precision=quantize or "float32", out=out, tell=tell)
         page = None if web is None else write_page(found.folder, web, runtime=onnxruntime_web)
@@ -85,13 +85,14 @@ def keyboard(
         found = trial(run, artefact=folder, messages=messages, tell=tell)
         found["adaptation"] = adaptation(run, people, tell) if people else None
         found["trigger"] = trigger(run, folder, tell=tell) if triggered else None
-        directory = RunDirectory.open(run)
-        directory.write_json("keyboard.json", found)
-        page = write_page(directory)
         if as_json:
             print_json(found)
         else:
-            print(*lines_of(found), sep="\n")
+            print(*lines_of(found), sep="\n", flush=True)
+        directory = RunDirectory.open(run)
+        directory.write_json("keyboard.json", found)
+        page = write_page(directory)
+        if not as_json:
             print(f"\n{page}")
 
 

@@ -87,7 +87,9 @@ class Keyboard:
         return [word for word, _ in self.ranked(before, typed, k)]
 
     def compose(self, text: str, confidence: float, most: int = MOST) -> list[str]:
-        """Two words or more to offer at once; none where the model is not sure enough.
+        """Two words or more to offer at once, by the model or by what it was told to `remember`.
+
+        None where neither is sure enough of all of them.
 
         Args:
             text: What has been typed so far; nothing is offered within a word.

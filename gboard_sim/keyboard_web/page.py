@@ -19,26 +19,19 @@ _SHOWN = {".html", ".css", ".js", ".svg"}
 _MODEL = ("predict.onnx", "train_step.onnx", "parameters.safetensors", "words.txt")
 
 
-def prepare(out: Path, precision: str, runtime: Path | None) -> dict[str, bytes]:
+def prepare(out: Path, runtime: Path | None) -> dict[str, bytes]:
     """All that can be refused before a model is exported.
 
     Args:
         out: The folder to write: new, empty, or an earlier page.
-        precision: How predict.onnx is to store its weights.
         runtime: The unpacked npm package onnxruntime-web; without one, npm is asked.
 
     Returns:
         The files of onnxruntime-web by name.
 
     Raises:
-        WebPageError: The folder holds something else, the page cannot read such weights, or
-            onnxruntime-web is not to be had.
+        WebPageError: The folder holds something else, or onnxruntime-web is not to be had.
     """
-    if precision != "float32":
-        raise WebPageError(
-            f"--web: weights in {precision}; allowed: float32, because the page writes what it has "
-            "learned over them; hint: leave --quantize out"
-        )
     ours = all((out / name).is_file() for name in ("files.js", "service_worker.js"))
     if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
         raise WebPageError(
@@ -65,7 +58,7 @@ def write_page(artefacts: Path, out: Path, *, runtime: Path | None = None) -> Pa
         RunDirectoryError: The folder cannot be written.
     """
     manifest = read_manifest(artefacts)
-    runs = prepare(out, str(manifest.get("weights")), runtime)
+    runs = prepare(out, runtime)
     model = _model(artefacts, manifest)
     contents = {
         **{path.name: path.read_bytes() for path in _SOURCES.iterdir() if path.suffix in _SHOWN},

@@ -93,7 +93,6 @@ def test_an_earlier_page_is_replaced_and_nothing_else(artefacts, runtime, tmp_pa
     ("said", "told"),
     [
         ({"tokenizer": "bpe"}, r"tokenizer = 'bpe'; allowed: 'word'"),
-        ({"weights": "int8"}, r"weights in int8; allowed: float32"),
         ({"training": None}, r"training = None"),
         ({"training": {"learning_rate": 1}}, r"allowed: learning_rate and batch_size"),
     ],
