@@ -4,7 +4,7 @@
 predict.onnx             what the keyboard runs: its weights are inside, in the precision asked for
 tokenizer.model          sentencepiece
 words.txt                the words that may be shown, the most frequent first
-keyboard.py              a loader: onnxruntime, numpy and sentencepiece are all that it needs
+keyboard.py, loader/     a loader: onnxruntime, numpy and sentencepiece are all that it needs
 train_step.onnx          what trains on the phone: the server's parameters go in
 score.onnx               what judges on the phone: likewise
 parameters.safetensors   these parameters, in float32
@@ -18,6 +18,7 @@ The first three and the manifest are all that a keyboard needs.
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import save
@@ -60,7 +61,7 @@ def contents(
         **({"bases.safetensors": save(bases)} if bases else {}),
         "tokenizer.model": workshop.vocabulary.model,
         "words.txt": "".join(f"{word}\n" for word in words).encode(),
-        "keyboard.py": standalone().encode(),
+        **{name: source.encode() for name, source in standalone().items()},
     }
     manifest = {
         "format": FORMAT,
@@ -81,6 +82,13 @@ def contents(
         },
     }
     return {**made, "manifest.json": as_bytes(manifest)}
+
+
+def write_into(folder: Path, made: Mapping[str, bytes]) -> None:
+    """Write the files of `contents` into a folder that is there."""
+    for name, content in made.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def as_bytes(manifest: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,14 @@ def bench_round(
     _bench(rows, as_json, repeats=repeats, quick=quick, corpus=corpus)
 
 
+@bench_app.command(name="mechanisms")
+def bench_mechanisms(repeats: Repeats = 5, quick: Quick = False, as_json: AsJson = False) -> None:
+    """Rounds with every privacy mechanism, over the same rounds without one."""
+    from gboard_sim.bench.mechanisms import rows
+
+    _bench(rows, as_json, repeats=repeats, quick=quick)
+
+
 @bench_app.command(name="fleet")
 def bench_fleet(
     repeats: Repeats = 3,

@@ -1,5 +1,6 @@
 """`gboard-sim type`: a keyboard in the terminal, to try an artefact by typing."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
@@ -10,7 +11,7 @@ from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, Static
 
 from gboard_sim.keyboard.keyboard import Keyboard
@@ -18,6 +19,11 @@ from gboard_sim.keyboard.keystrokes import share_saved
 
 SHOWN = 3
 """Words in a keyboard's suggestion strip (Hard et al. 2018, arXiv 1811.03604)."""
+
+REPLACED = "\ufffd"
+"""Shown for a character that a terminal would obey, or that no terminal can be sent."""
+
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class TypingApp(App[None]):
@@ -36,7 +42,8 @@ class TypingApp(App[None]):
     TITLE = "gboard-sim type"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #text { height: 1fr; border: round $primary; padding: 0 1; }
+    #page { height: 1fr; border: round $primary; padding: 0 1; scrollbar-size: 0 0; }
+    #text { height: auto; }
     #strip { height: 3; }
     #strip Static { width: 1fr; border: round $secondary; content-align: center middle; }
     #facts { height: 1; padding: 0 1; color: $text-muted; }
@@ -58,7 +65,8 @@ class TypingApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
-        yield Static(id="text")
+        with VerticalScroll(id="page", can_focus=False):
+            yield Static(id="text")
         with Horizontal(id="strip"):
             for place in range(SHOWN):
                 yield Static(id=f"word-{place}")
@@ -114,7 +122,8 @@ class TypingApp(App[None]):
         before = perf_counter()
         self.shown = self._keyboard.suggest(self.text, SHOWN)
         self._took_ms.append(1e3 * (perf_counter() - before))
-        self.query_one("#text", Static).update(Text(f"{self.text}▏"))
+        self.query_one("#text", Static).update(Text(f"{_UNSEEN.sub(REPLACED, self.text)}▏"))
+        self.query_one("#page", VerticalScroll).scroll_end(animate=False)
         for place in range(SHOWN):
             word = self.shown[place] if place < len(self.shown) else ""
             label = Text.assemble((f"{place + 1} ", "dim"), (word, "bold")) if word else Text("")

@@ -101,8 +101,7 @@ def export(
             with writing(folder):
                 aside.mkdir()
                 made = artefacts.contents(workshop, parameters, facts, precision)
-                for name, content in made.items():
-                    (aside / name).write_bytes(content)
+                artefacts.write_into(aside, made)
             tell("comparing the files with torch, in a new process")
             expected = _expected(workshop, text, test, parameters, kept)
             apart = _compared(aside, expected, Path(scratch) / "expected.npz")
@@ -259,7 +258,7 @@ def _compared(folder: Path, expected: Mapping[str, Any], scratch: Path) -> dict[
                 f"{TOLERANCE:g}; hint: another onnxruntime may compute it right"
             )
     word = Keyboard.load(folder).suggest("")
-    if _said(str(folder / "keyboard.py"), "").split("\n")[:-1] != word:
+    if _said("-B", str(folder / "keyboard.py"), "").split("\n")[:-1] != word:
         raise ArtefactError(f"{folder / 'keyboard.py'}: does not suggest {word}")
     return apart
 

@@ -13,17 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from gboard_sim import seeds, world
+from gboard_sim import compose_trial, seeds, world
 from gboard_sim.errors import ArtefactError
 from gboard_sim.experiment import Experiment
-from gboard_sim.keyboard import decoder, offers
+from gboard_sim.keyboard import decoder
 from gboard_sim.keyboard.artefact import read_file, read_manifest
 from gboard_sim.keyboard.decoder import Decoder
 from gboard_sim.keyboard.keyboard import Keyboard
-from gboard_sim.keyboard.keystrokes import keys, share_saved
-from gboard_sim.keyboard.offers import Offers, Point
 from gboard_sim.keyboard.typed import Typed, by_owner, figures, type_out
-from gboard_sim.learning.law.sure_pairs import best_coverage, pair_probabilities
 from gboard_sim.learning.text.corpus import Corpus
 from gboard_sim.learning.text.divided_corpus import DividedCorpus, read_divided
 from gboard_sim.learning.text.user_sets import later
@@ -100,8 +97,10 @@ def trial(
     seen = Sample.of(corpus, own[held_out[own]], messages)
     seen_typed = type_out(keyboard, seen.words, seen.owner, has)
     tell("looking for continuations at every word boundary")
-    chosen_on = offers.offers(keyboard.following, validation.words)
-    read_on = offers.offers(keyboard.following, test.words)
+    chosen_on, read_on = (
+        compose_trial.offered(keyboard, corpus, each.number, each.words)
+        for each in (validation, test)
+    )
     tell("tapping, with a finger that misses, and reading the taps")
     spatial = Decoder(sorted(has))
     seed = experiment.run.seed
@@ -114,8 +113,8 @@ def trial(
         "strip": asdict(figures(typed)),
         "people": by_owner(typed, LEAST_WORDS),
         "phone_classes": _by_class(experiment, divided, seen_typed),
-        "compose": _compose(typed, chosen_on, read_on)
-        | {"law_coverage": _law_coverage(divided, test, has)},
+        "compose": compose_trial.judged(typed, chosen_on, read_on)
+        | {"law_coverage": compose_trial.law_coverage(divided, test.number, has)},
         "taps": asdict(decoder.word_error(tapped, decoder.chosen(tuned))),
     }
     told: dict[str, Any] = plain(found)
@@ -152,44 +151,3 @@ def _by_class(experiment: Experiment, divided: DividedCorpus, typed: Typed) -> d
         phone_class.name: asdict(figures(typed.of(class_of == number)))
         for number, phone_class in enumerate(population.mix.classes)
     }
-
-
-def _compose(typed: Typed, validation: Offers, test: Offers) -> dict[str, Any]:
-    """Smart Compose: chosen on validation messages, read on test messages."""
-    confidence = offers.chosen(validation)
-    strip = keys(typed.letters, typed.taken)
-    found: dict[str, Any] = {
-        "wanted_precision": offers.WANTED,
-        "confidence": confidence,
-        "validation": None,
-        "test": None,
-        "savings_strip": share_saved(int((typed.letters + 1).sum()), int(strip.sum())),
-        "savings_with_compose": None,
-        "curve_validation": [_row(each) for each in offers.curve(validation)],
-        "curve_test": [_row(each) for each in offers.curve(test)],
-    }
-    if confidence is not None:
-        with_offers = offers.keys_with(test, confidence, typed.offsets, strip)
-        found |= {
-            "validation": _row(offers.point(validation, confidence)),
-            "test": _row(offers.point(test, confidence)),
-            "savings_with_compose": share_saved(int((typed.letters + 1).sum()), with_offers),
-        }
-    return found
-
-
-def _row(point: Point) -> dict[str, Any]:
-    """A point of the curve with its shares."""
-    shares = ("precision", "precision_low", "coverage")
-    row: dict[str, Any] = plain(asdict(point) | {name: getattr(point, name) for name in shares})
-    return row
-
-
-def _law_coverage(divided: DividedCorpus, test: Sample, has: set[str]) -> float | None:
-    """The most coverage that precision allows whoever knows the law; None for real text."""
-    if divided.law is None:
-        return None
-    corpus = divided.corpus
-    ids, offsets = corpus.gather(test.number)
-    known = np.array([word in has for word in corpus.lexicon], np.bool_)
-    return best_coverage(pair_probabilities(divided.law, ids, offsets, known), offers.WANTED)

@@ -69,6 +69,12 @@ def write(directory: RunDirectory, facts: Mapping[str, Any], rows: list[Mapping[
         file.write((text + _CLOSES).encode())
         file.flush()
         os.fsync(file.fileno())
+    with writing(path):
+        folder = os.open(path.parent, os.O_RDONLY)  # which has to hold the new name, too
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     return len(text.encode())
 
 
@@ -80,7 +86,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
     """The events in a file of which the last line may be cut short."""
     rows: list[Mapping[str, Any]] = []
     text = path.read_text(encoding="utf-8", errors="replace")
-    for line in text.partition(_OPENS)[2].splitlines()[1:]:
+    for line in text.partition(_OPENS)[2].split("\n")[1:]:
         try:
             row = json.loads(line.removesuffix(","))
         except ValueError:  # the closing bracket, or a line cut short

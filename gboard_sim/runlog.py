@@ -22,7 +22,8 @@ keyboard.json        what gboard-sim keyboard found, where it was asked
 report.html          the report page
 ```
 
-Every file is written aside and renamed.
+Every file is written aside and renamed, but for `ledger.json` while the run lasts: it grows by a
+line before each version is published (`gboard_sim.ledger_file`).
 """
 
 import errno

@@ -40,14 +40,14 @@ def trains_here() -> Iterator[None]:
 
     Runs of several have their worker processes still, and must come to the same bits.
     """
-    from gboard_sim import learning_half
+    from gboard_sim import engine
     from gboard_sim.learning.pool import InlinePool, ProcessPool
 
     def pool(workshop, workers):
         return InlinePool(workshop) if workers == 1 else ProcessPool(workshop, workers)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning_half, "ProcessPool", pool)
+        patch.setattr(engine, "ProcessPool", pool)
         yield
 
 

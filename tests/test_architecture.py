@@ -17,12 +17,12 @@ GROUND = {
     "summary_lines", "tables", "trace_file", "typing_record", "units", "uploads",
 }  # fmt: skip
 JOINS = {
-    "adaptation_trial", "artefacts", "audit", "channel", "claims", "distributed_claims",
-    "downloads", "engine", "epsilon", "export", "fleet_facts", "fleet_figures", "fleet_half",
-    "fleet_rules", "held_back", "keyboard_trial", "learning_half", "local_claims", "model_spec",
-    "registry", "relearning", "run_course", "run_files", "run_text", "simulate", "summary", "sweep",
-    "sweep_course", "sweep_crew", "sweep_point", "sweep_table", "trigger_trial", "typed_uploads",
-    "world",
+    "adaptation_trial", "artefacts", "audit", "channel", "claims", "compose_trial",
+    "distributed_claims", "downloads", "engine", "epsilon", "export", "fleet_facts",
+    "fleet_figures", "fleet_half", "fleet_rules", "held_back", "keyboard_trial",
+    "learning_half", "local_claims", "model_spec", "registry", "relearning", "run_course",
+    "run_files", "run_text", "simulate", "summary", "sweep", "sweep_course", "sweep_crew",
+    "sweep_point", "sweep_table", "trigger_trial", "typed_uploads", "world",
 }  # fmt: skip
 FACES = {
     "__init__", "__main__", "cli", "cli_bench", "cli_corpus", "cli_epsilon", "cli_keyboard",

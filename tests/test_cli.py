@@ -47,16 +47,13 @@ def here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
 
 
 @pytest.fixture
-def refused(monkeypatch, capsys) -> Callable[..., str]:
+def refused(here) -> Callable[..., str]:
     """Carries out a command in this process, to the message with which it has to end."""
 
     def carry_out(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["gboard-sim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        assert (ended.value.code, printed.out) == (2, "")
-        return only_message(printed.err)
+        ended = here(*arguments)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        return only_message(ended.stderr)
 
     return carry_out
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from textual import events
 from textual.widgets import Static
 from typer.testing import CliRunner
 
@@ -86,6 +87,40 @@ def test_where_no_word_is_shown_a_digit_is_text_and_tab_is_nothing(artefacts):
 def test_blocked_words_are_not_shown(artefacts):
     first = Keyboard.load(artefacts).suggest("")
     assert first[0] not in drive(TypingApp(artefacts, [first[0]])).shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 10_000,
+        "the " * 2500,
+        "\n" * 300,
+        "\x1b[2J\x07\x00\r\x85",
+        "\ud800",
+        "\U0001f469\u200d\U0001f467" * 500,
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u0639\u0631\u0628\u0649 \u65e5\u672c",
+    ],
+    ids=range(7),
+)
+def test_odd_text_is_pasted_shown_and_typed_on(artefacts, text):
+    words = set((artefacts / "words.txt").read_text(encoding="utf-8").split("\n"))
+    seen = []
+
+    async def run():
+        typing = TypingApp(artefacts)
+        async with typing.run_test(size=(80, 16)) as pilot:
+            typing.post_message(events.Paste(text))
+            await pilot.press("space", "q")
+            await pilot.pause()
+            seen.extend([screen(typing, "text"), typing.export_screenshot()])
+        return typing
+
+    typing = asyncio.run(run())
+    assert typing.text == f"{text} q"
+    assert set(typing.shown) <= words
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", seen[0])
+    assert seen[0].endswith(" q\u258f")
+    assert "\u258f" in seen[1]  # however long the text is, its end is on the screen
 
 
 def test_the_screen_can_be_saved_as_a_picture(artefacts, tmp_path):

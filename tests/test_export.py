@@ -21,11 +21,14 @@ from gboard_sim.keyboard import Keyboard
 FILES = {
     "predict.onnx", "score.onnx", "train_step.onnx", "parameters.safetensors", "tokenizer.model",
     "words.txt", "keyboard.py", "manifest.json",
+    *(f"loader/{name}.py" for name in
+      ("artefact", "compose", "errors", "line", "phrases", "ranking", "words")),
 }  # fmt: skip
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """The files of a folder and below."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(smoke_path, tmp_path)
     for precision in ("fp16", "int4"):
         assert export(smoke_path, precision=precision, out=out).manifest["weights"] == precision
     assert names(out) == FILES
-    assert names(tmp_path) == {"out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
 @pytest.mark.parametrize("spoilt", ["predict.onnx", "score.onnx", "train_step.onnx"])

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gboard_sim.cli import app
+from gboard_sim.compose_trial import SOURCES
 from gboard_sim.experiment_file import load
 from gboard_sim.keyboard import Keyboard
 from gboard_sim.keyboard_trial import trial
@@ -67,12 +68,15 @@ def test_compose_is_chosen_on_validation_and_has_the_laws_best_beside_it(found):
     strip = found["strip"]
     assert compose["savings_strip"] == strip["savings"]
     assert 0 <= compose["law_coverage"] <= 1
-    for curve in (compose["curve_validation"], compose["curve_test"]):
-        assert [row["offered"] for row in curve] == sorted(
-            (row["offered"] for row in curve), reverse=True
-        )
-    assert {row["boundaries"] for row in compose["curve_test"]} == {strip["impressions"]}
-    assert (compose["confidence"] is None) == (compose["test"] is None)
+    for source in SOURCES:
+        each = compose[source]
+        for curve in (each["curve_validation"], each["curve_test"]):
+            offered = [row["offered"] for row in curve]
+            assert offered == sorted(offered, reverse=True)
+        assert {row["boundaries"] for row in each["curve_test"]} == {strip["impressions"]}
+        assert (each["confidence"] is None) == (each["test"] is None)
+    model, more, new = (compose[source]["curve_test"][0]["offered"] for source in SOURCES)
+    assert more >= max(model, new)
 
 
 def test_taps_are_read_with_a_weight_from_validation(found):

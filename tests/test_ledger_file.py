@@ -14,7 +14,7 @@ from gboard_sim.runlog import RunDirectory
 PROMISED = {"claim": {"delta": 1e-6, "words": ["a", "b"]}, "sentence": "epsilon é"}
 ROWS = [
     {"version": 1, "refused": []},
-    {"version": 2, "refused": [[7, "update holds ], } and \n é"]]},
+    {"version": 2, "refused": [[7, "update holds ], } and \n \u2028 é"]]},
     {"version": 3, "refused": []},
 ]
 

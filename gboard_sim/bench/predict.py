@@ -172,8 +172,8 @@ def _untrained() -> Iterator[Sequence[Path]]:
         for precision in get_args(Precision):
             folder = Path(scratch) / f"{MODEL}-{precision}"
             folder.mkdir()
-            for name, content in artefacts.contents(workshop, parameters, {}, precision).items():
-                (folder / name).write_bytes(content)
+            made = artefacts.contents(workshop, parameters, {}, precision)
+            artefacts.write_into(folder, made)
             folders.append(folder)
         yield folders
 

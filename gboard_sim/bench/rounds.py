@@ -1,6 +1,6 @@
 """Rounds of a work as a run makes them: workers, the learner, snapshots and the journal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,7 +24,8 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms.none import NoMechanism
-from gboard_sim.records import Vector
+from gboard_sim.protocols import MechanismState
+from gboard_sim.records import Cohort, Vector
 
 NEVER = 1 << 30
 """Versions between evaluations, which no benchmark times."""
@@ -94,9 +95,29 @@ def opened(workshop: Workshop, workers: int) -> Iterator[Pool]:
         pool.close()
 
 
-def open_learner(work: Work, workshop: Workshop, pool: Pool, folder: Path) -> FederatedLearner:
-    """A learner at version 0 that averages, and neither evaluates nor saves checkpoints."""
-    optimizer = fed_avg()
+def averaged(cohort: Cohort) -> Averaging:
+    """A cohort on its way to the plain mean of its updates."""
+    return Averaging(cohort, fed_avg(), 1.0)
+
+
+def open_learner(
+    work: Work,
+    workshop: Workshop,
+    pool: Pool,
+    folder: Path,
+    close: Callable[[Cohort], Averaging] = averaged,
+    noise: MechanismState | None = None,
+) -> FederatedLearner:
+    """A learner at version 0 that averages, and neither evaluates nor saves checkpoints.
+
+    Args:
+        work: What it learns.
+        workshop: What its workers need.
+        pool: Its workers.
+        folder: Where its versions and its journal lie.
+        close: What makes a version of a cohort.
+        noise: What the server's mechanism remembers before the first version.
+    """
     nothing = np.zeros(0, np.int64)
     nobody = EvaluationSet(
         name="validation",
@@ -112,15 +133,15 @@ def open_learner(work: Work, workshop: Workshop, pool: Pool, folder: Path) -> Fe
         codec_is_measured=False,
         pool=pool,
         snapshots=Snapshots(folder / "versions"),
-        close=lambda cohort: Averaging(cohort, optimizer, 1.0),
-        mechanism=NoMechanism(),
+        close=close,
+        mechanism=workshop.mechanism,
         validation=lambda version: Scoring.at(version, nobody),
         evaluate_every=NEVER,
         stop_rules=StopRules(),
         journal=Journal(folder / "journal"),
         checkpoint_every=0,
         checkpoint=lambda _state: None,
-        state=LearnerState(0, 0, {}),
+        state=LearnerState(0, 0, {}, mechanism=noise or {}),
     )
 
 

@@ -65,3 +65,13 @@ def continuations(
             score, words = min(beam, key=lambda found: (-found[0], found[1]))
             found.append(Continuation(words, exp(score)))
     return found
+
+
+def surest(*found: Sequence[Continuation]) -> list[Continuation]:
+    """Of each length the most probable continuation of several sources, the shortest first."""
+    best: dict[int, Continuation] = {}
+    for each in (each for source in found for each in source):
+        length = len(each.words)
+        if length not in best or each.probability > best[length].probability:
+            best[length] = each
+    return [best[length] for length in sorted(best)]

@@ -5,6 +5,7 @@ keyboard = Keyboard.load("the folder that gboard-sim export wrote")
 keyboard.suggest("see you ")     # the next word, because the text ends in a space
 keyboard.suggest("see you to")   # the word being typed: words that begin with "to"
 keyboard.compose("see you ", 0.5)  # two words or more, where all have a chance of a half
+keyboard.remember("see you soon, alice")  # typed and sent: what `compose` may offer again
 ```
 
 Only onnxruntime, numpy and sentencepiece are needed. The folder's `predict.onnx` reads one token
@@ -27,10 +28,11 @@ import numpy as np
 
 from gboard_sim.errors import ArtefactError
 from gboard_sim.keyboard.artefact import Artefact, read_artefact
-from gboard_sim.keyboard.compose import MOST, continuations
+from gboard_sim.keyboard.compose import MOST, continuations, surest
 from gboard_sim.keyboard.line import Line, Reading
+from gboard_sim.keyboard.phrases import Phrases
 from gboard_sim.keyboard.ranking import SpeltWords, WholeWords
-from gboard_sim.keyboard.words import strip, tokens
+from gboard_sim.keyboard.words import strip, tokens, words
 
 AFTER_ALL = "\U0010ffff"  # sorts after whatever follows a prefix
 
@@ -44,7 +46,8 @@ class Keyboard:
     """
 
     def __init__(self, artefact: Artefact, blocklist: Iterable[str] = ()) -> None:
-        blocked = {strip(token) for entry in blocklist for token in tokens(entry)}
+        self._phrases = Phrases()
+        self._blocked = blocked = {strip(token) for entry in blocklist for token in tokens(entry)}
         listed = enumerate(artefact.words)
         shown = sorted((word, place) for place, word in listed if word not in blocked)
         places = np.array([place for _, place in shown], np.int64)
@@ -92,8 +95,25 @@ class Keyboard:
             most: Most words.
         """
         before, typed = self._split(text)
-        found = [] if typed else continuations(self.following, before, confidence, most)
+        if typed:
+            return []
+        own = [
+            each
+            for each in self._phrases.continuations(before)
+            if each.probability >= confidence
+            and len(each.words) <= most
+            and self._blocked.isdisjoint(each.words)
+        ]
+        found = surest(continuations(self.following, before, confidence, most), own)
         return list(found[-1].words) if found else []
+
+    def remember(self, text: str) -> None:
+        """Keep what has been typed, a message a line, so that `compose` offers its phrases again.
+
+        Only this object has it: whoever wants to keep it longer keeps the text.
+        """
+        for line in text.split("\n"):
+            self._phrases.remember(words(line))
 
     def following(self, before: Sequence[str], k: int) -> list[tuple[str, float]]:
         """The most probable next words; see `ranked`."""

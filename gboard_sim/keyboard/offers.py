@@ -5,13 +5,14 @@ so what it offers after it is wrong. At a boundary the longest continuation abov
 offered, and it is right only if all its words are typed next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.keyboard.compose import FEWEST, MOST, Ranked, continuations
+from gboard_sim.keyboard.compose import FEWEST, MOST, Continuation, Ranked, continuations
+from gboard_sim.keyboard.phrases import Phrases
 
 LEAST = 0.1
 """Continuations that are less probable are not looked for (assumed)."""
@@ -83,20 +84,47 @@ def wilson_low(right: int, of: int) -> float:
     return max(0.0, (share + z2 / (2 * of) - spread) / (1 + z2 / of))
 
 
-def offers(ranked: Ranked, messages: Sequence[Sequence[str]]) -> Offers:
-    """Look for continuations at every boundary of some messages."""
-    boundaries = sum(len(message) + 1 for message in messages)
-    probability = np.zeros((boundaries, MOST - FEWEST + 1))
+def expected(ranked: Ranked, messages: Sequence[Sequence[str]]) -> list[list[Continuation]]:
+    """What a model would offer at every boundary of some messages."""
+    return [
+        continuations(ranked, message[:place], LEAST)
+        for message in messages
+        for place in range(len(message) + 1)
+    ]
+
+
+def remembered(messages: Iterable[tuple[Sequence[str], bool]]) -> list[list[Continuation]]:
+    """What one person's own phrases would offer at every boundary of some of their messages.
+
+    Args:
+        messages: All of them in the order of time, each with whether it is asked about; a message
+            is remembered once it has been typed.
+    """
+    phrases, found = Phrases(), []
+    for message, asked in messages:
+        if asked:
+            found += [phrases.continuations(message[:place]) for place in range(len(message) + 1)]
+        phrases.remember(message)
+    return found
+
+
+def offers(messages: Sequence[Sequence[str]], found: Sequence[Sequence[Continuation]]) -> Offers:
+    """Hold continuations against what was typed next.
+
+    Args:
+        messages: Words of each.
+        found: The continuations at every boundary of theirs.
+    """
+    probability = np.zeros((len(found), MOST - FEWEST + 1))
     right = np.zeros(probability.shape, np.bool_)
-    row = 0
-    for message in messages:
-        for place in range(len(message) + 1):
-            for each in continuations(ranked, message[:place], LEAST):
-                length = len(each.words)
+    boundaries = ((message, place) for message in messages for place in range(len(message) + 1))
+    for row, ((message, place), here) in enumerate(zip(boundaries, found, strict=True)):
+        for each in here:
+            length = len(each.words)
+            if each.probability >= LEAST:
                 probability[row, length - FEWEST] = each.probability
                 following = tuple(message[place : place + length])
                 right[row, length - FEWEST] = each.words == following
-            row += 1
     return Offers(probability, right)
 
 

@@ -1,37 +1,37 @@
-"""The loader as one file that runs without gboard_sim: what `export` puts beside an artefact.
+"""The loader as files that run without gboard_sim: what `export` puts beside an artefact.
 
-The modules of ours that `keyboard.py` imports stand in the place of their imports.
+`keyboard.py` is what one reads and runs; the modules of ours that it needs lie in `loader/`.
 """
 
 import re
 from importlib.resources import files
 
-ERROR = '''class ArtefactError(Exception):
+FOLDER = "loader"
+
+_OURS = re.compile(r"^from gboard_sim\.(?:keyboard\.)?(\w+) import ", re.MULTILINE)
+
+_ERRORS = '''"""What can be wrong with a folder of artefacts."""
+
+
+class ArtefactError(Exception):
     """A folder of artefacts that cannot be used: the file and the reason."""
 '''
 
-_OURS = re.compile(r"^from gboard_sim\.(?:keyboard\.)?(\w+) import .*\n", re.MULTILINE)
+
+def standalone() -> dict[str, str]:
+    """The sources of the loader by the names of their files."""
+    found: dict[str, str] = {}
+    wanted = ["keyboard"]
+    while wanted:
+        name = wanted.pop()
+        place = "keyboard.py" if name == "keyboard" else f"{FOLDER}/{name}.py"
+        if place not in found:
+            source = _ERRORS if name == "errors" else _source(name)
+            wanted += _OURS.findall(source)
+            found[place] = _OURS.sub(rf"from {FOLDER}.\1 import ", source)
+    return dict(sorted(found.items()))
 
 
-def standalone() -> str:
-    """The source of the loader."""
-    return _with_its_imports("keyboard", {"keyboard"})
-
-
-def _with_its_imports(name: str, there: set[str]) -> str:
-    """The source of a module of this package; each other module stands where it is first needed.
-
-    Args:
-        name: The module.
-        there: Modules that stand further up; added to.
-    """
-    source = (files("gboard_sim.keyboard") / f"{name}.py").read_text(encoding="utf-8")
-
-    def instead(match: re.Match[str]) -> str:
-        needed = match[1]
-        if needed in there:
-            return ""
-        there.add(needed)
-        return f"\n{ERROR if needed == 'errors' else _with_its_imports(needed, there)}\n"
-
-    return _OURS.sub(instead, source)
+def _source(name: str) -> str:
+    """The source of a module of this package."""
+    return (files("gboard_sim.keyboard") / f"{name}.py").read_text(encoding="utf-8")

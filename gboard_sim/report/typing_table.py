@@ -20,6 +20,13 @@ STRIP = (
 )
 """Of the strip's figures: the label, the key, and what the share is of."""
 
+_SOURCES = {
+    "model": "the model",
+    "remembered": "it and the person's own phrases",
+    "remembered_new": "both, only in messages that the person never typed before",
+}
+"""Of Smart Compose: the key, and what offers."""
+
 
 def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a trial.
@@ -80,24 +87,23 @@ def _people(people: Mapping[str, Any]) -> str:
 
 
 def _compose(compose: Mapping[str, Any]) -> Iterator[str]:
-    """Smart Compose, and the most that the law allows."""
+    """Smart Compose of the model alone, and with what was typed before, and the law's best."""
     wanted = share(compose["wanted_precision"])
-    if compose["confidence"] is None:
+    for source, name in _SOURCES.items():
+        found = compose[source]
+        if found["confidence"] is None:
+            yield (
+                f"Smart Compose by {name} offers nothing, because on validation messages no "
+                f"confidence has a precision of {wanted} (lower end of its 95% interval)"
+            )
+            continue
+        test = found["test"]
         yield (
-            f"Smart Compose: offers nothing, because on validation messages no confidence has a "
-            f"precision of {wanted} (lower end of its 95% interval)"
-        )
-    else:
-        test = compose["test"]
-        yield (
-            f"Smart Compose at confidence {compose['confidence']}, chosen on validation messages: "
-            f"{count(test['right'])} of {count(test['offered'])} offers right, "
+            f"Smart Compose by {name}, at confidence {found['confidence']} (chosen on validation "
+            f"messages): {count(test['right'])} of {count(test['offered'])} offers right, "
             f"{share(test['precision'])} (95%: at least {share(test['precision_low'])}), at "
-            f"{share(test['coverage'])} of the word boundaries"
-        )
-        yield (
-            f"keystrokes saved with it {share(compose['savings_with_compose'])}, "
-            f"with the strip alone {share(compose['savings_strip'])}"
+            f"{share(test['coverage'])} of the word boundaries; keystrokes saved with it "
+            f"{share(found['savings'])}, with the strip alone {share(compose['savings_strip'])}"
         )
     if compose["law_coverage"] is not None:
         yield (

@@ -54,6 +54,6 @@ def _install(kind: str, precision: str, folder: Path) -> Installed:
     )  # fmt: skip
     parameters = 5 * initial_parameters(spec, workshop.tokens, 1)
     (folder / "artefacts").mkdir()
-    for name, content in artefacts.contents(workshop, parameters, {}, precision).items():
-        (folder / "artefacts" / name).write_bytes(content)
+    made = artefacts.contents(workshop, parameters, {}, precision)
+    artefacts.write_into(folder / "artefacts", made)
     return Installed(folder / "artefacts", workshop, parameters)

@@ -7,15 +7,17 @@ import pytest
 from scipy.stats import binomtest
 
 from gboard_sim.keyboard import Keyboard
-from gboard_sim.keyboard.compose import continuations
+from gboard_sim.keyboard.compose import Continuation, continuations, surest
 from gboard_sim.keyboard.offers import (
     LEAST,
     Offers,
     chosen,
     curve,
+    expected,
     keys_with,
     offers,
     point,
+    remembered,
     wilson_low,
 )
 
@@ -80,7 +82,8 @@ def test_a_longer_offer_is_right_only_if_all_of_it_is_typed():
         word = following.get(tuple(before))
         return [(word, float(np.log(0.9)))][:k] if word else []
 
-    found = offers(ranked, [["good", "morning", "all"], ["good", "morning", "you"], ["good"]])
+    messages = [["good", "morning", "all"], ["good", "morning", "you"], ["good"]]
+    found = offers(messages, expected(ranked, messages))
     assert found.probability[0] == pytest.approx([0.81, 0.729, 0])
     assert found.right[0].tolist() == [True, True, False]
     # Boundaries: 4 + 4 + 2. Offered at 0.75: two words from each beginning, and after "good"
@@ -95,7 +98,7 @@ def test_a_longer_offer_is_right_only_if_all_of_it_is_typed():
 
 
 def test_an_offer_after_the_last_word_is_wrong():
-    found = offers(lambda _, k: [("x", 0.0)][:k], [["x", "x", "x"]])
+    found = offers([["x"] * 3], expected(lambda _, k: [("x", 0.0)][:k], [["x"] * 3]))
     at = point(found, 0.5)
     assert (at.boundaries, at.offered, at.right) == (4, 4, 0)  # four words never come
 
@@ -130,3 +133,23 @@ def test_keystrokes_by_hand():
     assert keys_with(Offers(probability, right), 0.7, offsets, keys) == 1 + 4 + 3
     assert keys_with(Offers(probability, right), 0.85, offsets, keys) == 2 + 1 + 3
     assert keys_with(Offers(probability, right), 0.95, offsets, keys) == 12
+
+
+def test_of_two_sources_the_surer_is_offered_at_each_length():
+    model = [Continuation(("a", "b"), 0.5), Continuation(("a", "b", "c"), 0.2)]
+    own = [Continuation(("d", "e"), 0.7)]
+    assert surest(model, own) == [own[0], model[1]]
+    assert surest(model, []) == surest([], model) == model
+    assert surest() == []
+
+
+def test_a_message_is_remembered_only_once_it_has_been_typed():
+    message = ["does", "anyone", "know", "how", "to", "boot"]
+    found = remembered([(message, True), (["hi"], False), (message, True)])
+    assert len(found) == 14
+    assert not any(found[:7])  # nothing is known of what is typed for the first time
+    again = offers([message, message], found)
+    # Four words, the beginning among them, must be the same; then two more words must follow.
+    assert again.right[:, 0].nonzero()[0].tolist() == [7 + 3, 7 + 4]
+    assert again.probability[10].tolist() == pytest.approx([0.7, 0.7, 0.0])
+    assert remembered([]) == []

@@ -340,7 +340,7 @@ import sys
 
 class Only:
     def find_spec(self, name, path=None, target=None):
-        libraries = {"keyboard", "numpy", "onnxruntime", "sentencepiece"}
+        libraries = {"keyboard", "loader", "numpy", "onnxruntime", "sentencepiece"}
         if name.partition(".")[0] not in libraries | sys.stdlib_module_names:
             raise ModuleNotFoundError(f"{name} is not installed here", name=name)
 

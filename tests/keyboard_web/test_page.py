@@ -1,6 +1,8 @@
 import json
 import re
+import shutil
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +24,7 @@ def runtime(tmp_path):
 @pytest.fixture
 def artefacts(smoke, tmp_path):
     """A copy to damage."""
-    copy = tmp_path / "artefacts"
-    copy.mkdir()
-    for path in (smoke.directory / "artefacts").iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
-    return copy
+    return Path(shutil.copytree(smoke.directory / "artefacts", tmp_path / "artefacts"))
 
 
 def say(artefacts, **said):

@@ -8,6 +8,7 @@ import pytest
 
 from gboard_sim.runlog import SCHEMA, RunDirectory
 from gboard_sim.tables import SCHEMAS
+from tests.report.typed_run import FOUND
 
 
 def tables():
@@ -111,3 +112,15 @@ def four_alone(four):
     return lambda **changed: four(
         **({"summary": nothing, "versions": bare, "evaluations": []} | changed)
     )
+
+
+@pytest.fixture
+def typed(four):
+    """A run that has been typed on; `typed("without", trigger=None)` changes what was found."""
+
+    def write(name="run", **changed):
+        directory = four(name)
+        (directory / "keyboard.json").write_text(json.dumps(FOUND | changed))
+        return directory
+
+    return write

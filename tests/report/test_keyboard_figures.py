@@ -1,61 +1,12 @@
 """What people who type on a run's keyboard got, on its page."""
 
-import json
-
 import pytest
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.report import keystrokes, smart_compose, trigger
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.page import write_page
-
-STRIP = {
-    "messages": 60, "words": 1500, "recall_at_3": 0.25, "impression_recall_at_3": 0.2,
-    "click_through": 0.034, "savings": 0.45, "savings_expected": 0.15,
-    "savings_vocabulary": 0.7, "savings_perfect": 0.8,
-}  # fmt: skip
-CURVE = [
-    {"confidence": c, "offered": o, "coverage": o / 1000, "precision": p, "precision_low": low}
-    for c, o, p, low in ((0.1, 80, 0.3, 0.2), (0.5, 20, 0.6, 0.5), (0.9, 0, None, 0.0))
-]  # fmt: skip
-FOUND = {
-    "weights": "int8",
-    "strip": STRIP,
-    "people": {
-        "people": 3, "least_words": 50,
-        "savings": {"p10": 0.1, "p50": 0.4, "p90": 0.6, "values": [0.1, 0.4, 0.6]},
-        "recall_at_3": {"p10": 0.2, "p50": 0.25, "p90": 0.3, "values": [0.2, 0.25, 0.3]},
-    },
-    "phone_classes": {
-        "low": STRIP | {"words": 321, "savings": 0.33},
-        "high": STRIP | {"words": 0, "savings": None, "recall_at_3": None},
-    },
-    "compose": {
-        "wanted_precision": 0.5, "confidence": 0.5, "test": CURVE[1], "validation": CURVE[1],
-        "savings_strip": 0.45, "savings_with_compose": 0.461, "law_coverage": None,
-        "curve_test": CURVE, "curve_validation": CURVE,
-    },
-    "trigger": {
-        "least_probability": 0.1, "phones": 30, "rounds": 100,
-        "weights": {"bias": -1.0, "score": 2.0}, "proposed": 400, "shown": 100,
-        "precision_without": 0.2, "precision_with": 0.4, "clicks_kept": 0.8,
-        "precision_score_alone": 0.35,
-        "curve": [{"retained": r, "precision": 0.5 - r / 4, "precision_score_alone": 0.2}
-                  for r in (0.25, 0.5, 1.0)],
-    },
-}  # fmt: skip
-
-
-@pytest.fixture
-def typed(four):
-    """A run that has been typed on; `typed("without", trigger=None)` changes what was found."""
-
-    def write(name="run", **changed):
-        directory = four(name)
-        (directory / "keyboard.json").write_text(json.dumps(FOUND | changed))
-        return directory
-
-    return write
+from tests.report.typed_run import CURVE, FOUND, SOURCES
 
 
 def test_a_run_nobody_typed_on_has_no_such_figures(four):
@@ -93,15 +44,29 @@ def test_few_words_of_each_person_leave_the_limits(typed):
 
 def test_offers_say_what_was_chosen_or_that_nothing_was(typed):
     made = smart_compose.figure(Contents.read(typed()))
-    for said in ("0.5, 60.0% of the offers", "at least 50.0%", "at 2.00% of the word", "46.1%"):
+    assert "By the model alone: there is none, and nothing is offered." in made.caption
+    for said in (
+        "60.0% right",
+        "at least 50.0%",
+        "at 2.00% of the word",
+        "46.1% of",
+        "45.5% of",
+        "45.0%.",
+    ):
         assert said in made.caption
-    assert "chosen" in made.draw().document()
-    none = FOUND["compose"] | {"confidence": None, "test": None, "law_coverage": 0.0003}
-    made = smart_compose.figure(Contents.read(typed("none", compose=none)))
-    assert "nothing is offered. The law itself allows 0.0300%" in made.caption
-    assert "chosen" not in made.draw().document()
-    bare = FOUND["compose"] | {"curve_test": [row | {"offered": 0} for row in CURVE]}
-    assert smart_compose.figure(Contents.read(typed("bare", compose=bare))) is None
+    drawn = made.draw().document()
+    assert "model alone" in drawn
+    assert "with own phrases" in drawn
+    law = FOUND["compose"] | {"law_coverage": 0.0003}
+    made = smart_compose.figure(Contents.read(typed("law", compose=law)))
+    assert "The law itself allows 0.0300% at 50.0%." in made.caption
+    bare = {"curve_test": [row | {"offered": 0} for row in CURVE]}
+    for sources, there in ((("model",), True), (tuple(SOURCES), False)):
+        none = {source: FOUND["compose"][source] | bare for source in sources}
+        contents = Contents.read(typed(sources[-1], compose=FOUND["compose"] | none))
+        figure = smart_compose.figure(contents)
+        assert (figure is not None) == there
+        assert figure is None or "model alone<" not in figure.draw().document()
 
 
 def test_the_trigger_says_precision_with_and_without(typed):

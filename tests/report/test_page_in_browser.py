@@ -55,15 +55,16 @@ def seen(directory, tmp_path, width, *more):
 
 @pytest.mark.parametrize(("width", "smallest"), [(1280, 420), (390, 330)])
 def test_every_figure_is_drawn_and_nothing_is_wider_than_the_window(
-    four, tmp_path, width, smallest
+    typed, tmp_path, width, smallest
 ):
-    found = seen(four(), tmp_path, width)
+    found = seen(typed(), tmp_path, width)
     assert found["window"] == width
     assert found["figures"] == [
-        "recall", "availability", "participants", "timeline", "rounds", "shapes", "phases",
-        "waiting", "participation", "absence", "traffic", "costs",
+        "recall", "keystrokes", "smart-compose", "trigger", "availability", "participants",
+        "timeline", "rounds", "shapes", "phases", "waiting", "participation", "absence",
+        "traffic", "costs",
     ]  # fmt: skip
-    assert len(found["panels"]) == 24
+    assert len(found["panels"]) == 24 + 5
     for panel in found["panels"]:
         assert panel["width"] >= smallest
         assert panel["height"] > 200

@@ -5,12 +5,13 @@ update clipped to norm C has sensitivity C; under replace-one (by any other text
 noise is the same; what is claimed of it differs (`gboard_sim.privacy.accountant`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gboard_sim.privacy.clipping import clip_l2
+from gboard_sim.privacy.clipping import BLOCK, clip_l2
 from gboard_sim.privacy.mechanisms.noised_payload import NoisedPayload
 from gboard_sim.records import Floats, Vector
 
@@ -24,7 +25,9 @@ class LocalGaussian(NoisedPayload):
     def _clipped(self, update: Vector) -> Vector:
         return clip_l2(update, self.clip)
 
-    def _noise(self, size: int, random: np.random.Generator) -> Floats:
-        noise = random.standard_normal(size)
-        noise *= self.noise_multiplier * self.clip
-        return noise
+    def _noise(self, size: int, random: np.random.Generator) -> Iterator[Floats]:
+        held = np.empty(BLOCK)
+        for first in range(0, size, BLOCK):
+            noise = random.standard_normal(out=held[: size - first])
+            noise *= self.noise_multiplier * self.clip
+            yield noise

@@ -7,12 +7,13 @@ and the empty one, which is what the zero-out relation compares, by at most C.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gboard_sim.privacy.clipping import clip_l1
+from gboard_sim.privacy.clipping import BLOCK, clip_l1
 from gboard_sim.privacy.mechanisms.noised_payload import NoisedPayload
 from gboard_sim.records import Floats, Vector
 
@@ -26,12 +27,14 @@ class LocalLaplace(NoisedPayload):
     def _clipped(self, update: Vector) -> Vector:
         return clip_l1(update, self.clip)
 
-    def _noise(self, size: int, random: np.random.Generator) -> Floats:
+    def _noise(self, size: int, random: np.random.Generator) -> Iterator[Floats]:
         # Laplace is exponential with a fair sign; the exponential's sampler is the faster one.
-        noise = random.standard_exponential(size)
-        noise *= self.noise_multiplier * self.clip / math.sqrt(2.0)
-        drawn = random.integers(0, 256, -(-size // 8), dtype=np.uint8)
-        signs = np.unpackbits(drawn, count=size).astype(np.uint64)
-        signs <<= np.uint64(63)  # where float64 has its sign
-        noise.view(np.uint64)[:] ^= signs
-        return noise
+        drawn = random.standard_exponential(size)
+        bits = random.integers(0, 256, -(-size // 8), dtype=np.uint8)
+        for first in range(0, size, BLOCK):
+            noise = drawn[first : first + BLOCK]
+            noise *= self.noise_multiplier * self.clip / math.sqrt(2.0)
+            signs = np.unpackbits(bits[first // 8 :], count=len(noise)).astype(np.uint64)
+            signs <<= np.uint64(63)  # where float64 has its sign
+            noise.view(np.uint64)[:] ^= signs
+            yield noise

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,8 +51,8 @@ class NoisedPayload(ABC):
         """The update with a norm of at most C. Raises ValueError for NaN or infinity."""
 
     @abstractmethod
-    def _noise(self, size: int, random: np.random.Generator) -> Floats:
-        """What is added. Shape [size], the caller's to change."""
+    def _noise(self, size: int, random: np.random.Generator) -> Iterator[Floats]:
+        """What is added, `BLOCK` numbers at a time; each block is the caller's to change."""
 
     def privatize(self, update: Vector, phone: int, nth: int) -> Vector:
         """The update as it leaves the phone.
@@ -68,9 +69,13 @@ class NoisedPayload(ABC):
         if self.noise_multiplier == 0.0:
             return clipped
         random = seeds.stream(self.seed, "local-noise", phone, nth)
-        noisy = self._noise(len(update), random)
-        noisy += clipped
-        return noisy.astype(np.float32)
+        noisy, first = np.empty_like(clipped), 0
+        for noise in self._noise(len(clipped), random):  # in cache: fresh memory costs more
+            part = slice(first, first + len(noise))
+            np.add(noise, clipped[part], out=noise)
+            noisy[part] = noise
+            first += len(noise)
+        return noisy
 
     def event(self, version: int, releases: int) -> PrivacyEvent | None:
         """The ledger's entry for a step that used `releases` payloads."""
