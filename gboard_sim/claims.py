@@ -22,7 +22,7 @@ from gboard_sim.privacy.mechanisms.server_sums import ServerSums
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise, versions_of
 from gboard_sim.privacy.mechanisms.tree import Tree
 from gboard_sim.privacy.sampled_claim import SampledSums
-from gboard_sim.protocols import Mechanism, ServerMechanism
+from gboard_sim.privacy_protocols import Mechanism, ServerMechanism
 from gboard_sim.runlog import RunDirectory
 
 BIT_NOISE_SHARE = 1.0 / 20.0

@@ -15,7 +15,7 @@ from gboard_sim.privacy.mechanisms.distributed import (
     DistributedSkellam,
 )
 from gboard_sim.privacy.secure_aggregation import cost
-from gboard_sim.protocols import Masking
+from gboard_sim.privacy_protocols import Masking
 
 MOST_MASKED = 100
 """Phones in a selection whose masks are carried out. Their keys take 1.9 s of one core (measured),

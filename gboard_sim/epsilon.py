@@ -83,7 +83,7 @@ def _claim(experiment: Experiment, parameters: int | None = None) -> Claim:
     if claim is None:
         raise ExperimentError(
             "privacy.mechanism = 'none': nothing is claimed, so there is no epsilon; hint: "
-            "gboard-sim list names the mechanisms"
+            "gboard-sim list mechanisms"
         )
     return claim
 

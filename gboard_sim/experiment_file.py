@@ -231,7 +231,7 @@ def validate(tree: Mapping[str, Any], origin: Origin) -> Experiment:
         return Experiment.model_validate(_tuples(tree))
     except ValidationError as error:
         key, said = experiment_errors.worst(error)
-        where = origin.of(key, usable=_is_valid(origin.file))
+        where = origin.of(key, said, usable=_is_valid(origin.file))
         raise ExperimentError(f"{where}: {said}") from error
 
 

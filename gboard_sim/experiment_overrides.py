@@ -45,11 +45,12 @@ class Origin:
     overrides: tuple[Override, ...]
     point: str = ""
 
-    def of(self, key: str, *, usable: bool) -> str:
+    def of(self, key: str, wrong: str, *, usable: bool) -> str:
         """The override that gives a key, or those of a table that fails with them, or the file.
 
         Args:
             key: What is wrong: a key, a table, or the whole file, which has no name.
+            wrong: What is wrong with it; overrides of keys that it names come before others.
             usable: Whether the file can be used without the overrides.
         """
         keys = {each.said: each.key for each in self.overrides}
@@ -61,7 +62,8 @@ class Origin:
         if giving:
             where = giving[-1]
         elif beside and usable:
-            where += f" with {', '.join(beside)}"
+            named = [said for said in beside if keys[said] in wrong]
+            where += f" with {', '.join(named or beside)}"
         return f"{where}: [sweep] {self.point}" if self.point else where
 
 

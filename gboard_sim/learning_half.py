@@ -31,8 +31,9 @@ from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.privacy_event import PrivacyEvent
 from gboard_sim.protocols import Adaptive, Learner, Triggered
-from gboard_sim.records import Cohort, PrivacyEvent
+from gboard_sim.records import Cohort
 from gboard_sim.runlog import RunDirectory, writing
 from gboard_sim.units import FLOAT32_BYTES
 from gboard_sim.world import World

@@ -10,7 +10,7 @@ from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.privacy.mechanisms import LocalGaussian, LocalLaplace, PrivUnit
 from gboard_sim.privacy.priv_unit_calibration import calibrated
 from gboard_sim.privacy.pure_claim import each_payload, local_laplace_claim, priv_unit_claim
-from gboard_sim.protocols import Mechanism
+from gboard_sim.privacy_protocols import Mechanism
 
 NAMES_ITS_PHONE = ("k_level", "drive", "random_mask")
 """Codecs that draw from a key of the phone's, which may travel with the payload."""

@@ -27,9 +27,9 @@ from gboard_sim.learning_half import open_learner, open_workshop, replayed
 from gboard_sim.ledger_file import LedgerFile
 from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger, RunningLedger, promised, read_event
+from gboard_sim.privacy_event import PrivacyEvent
 from gboard_sim.progress import Teller, Watch
 from gboard_sim.recorded_fleet import RecordedFleet
-from gboard_sim.records import PrivacyEvent
 from gboard_sim.run_files import begin, clean
 from gboard_sim.run_text import with_text
 from gboard_sim.runlog import RunDirectory

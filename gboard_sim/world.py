@@ -27,7 +27,8 @@ from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
-from gboard_sim.protocols import Codec, Masking, Mechanism, Schedule, ServerMechanism, Sized
+from gboard_sim.privacy_protocols import Masking, Mechanism, ServerMechanism
+from gboard_sim.protocols import Codec, Schedule, Sized
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ GROUND = {
     "experiment_errors", "experiment_file", "experiment_fleet", "experiment_keys",
     "experiment_network", "experiment_overrides", "experiment_privacy", "experiment_sweep",
     "experiment_text", "experiment_training", "experiment_values", "halves", "inequality",
-    "journal", "ledger_file", "machine", "mechanism_table", "progress", "protocols", "provenance",
-    "purposes", "ranges",
-    "recorded_fleet", "records", "rotation", "round_times", "runlog", "seeds", "served",
-    "summary_lines", "tables", "trace_file", "typing_record", "units", "uploads",
+    "journal", "ledger_file", "machine", "mechanism_table", "privacy_event", "privacy_protocols",
+    "progress", "protocols", "provenance", "purposes", "ranges", "recorded_fleet", "records",
+    "rotation", "round_times", "runlog", "seeds", "served", "summary_lines", "tables", "trace_file",
+    "typing_record", "units", "uploads",
 }  # fmt: skip
 JOINS = {
     "adaptation_trial", "artefacts", "audit", "channel", "claims", "compose_trial",

@@ -73,6 +73,11 @@ def test_epochs_and_steps_together_are_refused(file, both):
         ("", ["run={days=-1}"], "--set run={days=-1}: run.days = -1 is"),
         ("", ["run.ray_address=auto"], "small.toml with --set run.ray_address=auto: [run] ray_add"),
         ("", ["protocol.goal=31"], "small.toml with --set protocol.goal=31: protocol.goal(=31)"),
+        (
+            "",
+            ["run.seed=4", "fleet.phones=3", "run.days=2"],
+            "small.toml with --set fleet.phones=3: protocol.goal(=4)",
+        ),
         # The file is wrong by itself, whatever is laid over it.
         ("[run]\ndays = -1", ["run.seed=3"], "small.toml: run.days = -1 is"),
         ('[run]\nray_address = "auto"', ["run.seed=3"], "small.toml: [run] ray_address"),

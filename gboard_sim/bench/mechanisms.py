@@ -39,7 +39,8 @@ from gboard_sim.privacy.mechanisms.server_sums import ServerSums
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
 from gboard_sim.privacy.mechanisms.tree import Tree
 from gboard_sim.privacy.secure_aggregation.masking import PairwiseMasks
-from gboard_sim.protocols import Codec, Masking, Mechanism, ServerMechanism
+from gboard_sim.privacy_protocols import Masking, Mechanism, ServerMechanism
+from gboard_sim.protocols import Codec
 from gboard_sim.records import Cohort
 
 SEED = 1

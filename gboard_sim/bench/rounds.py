@@ -24,7 +24,7 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms.none import NoMechanism
-from gboard_sim.protocols import MechanismState
+from gboard_sim.privacy_protocols import MechanismState
 from gboard_sim.records import Cohort, Vector
 
 NEVER = 1 << 30

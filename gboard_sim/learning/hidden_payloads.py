@@ -5,8 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from gboard_sim.protocols import Codec, MaskedSum, Masker, Masking
-from gboard_sim.records import Cohort, Floats, Unmasked
+from gboard_sim.privacy_event import Unmasked
+from gboard_sim.privacy_protocols import MaskedSum, Masker, Masking
+from gboard_sim.protocols import Codec
+from gboard_sim.records import Cohort, Floats
 
 
 class HiddenPayloads:

@@ -27,8 +27,10 @@ from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.version_maker import Made, VersionMaker
-from gboard_sim.protocols import Adaptive, Downlink, Mechanism, Triggered
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, PrivacyEvent
+from gboard_sim.privacy_event import PrivacyEvent
+from gboard_sim.privacy_protocols import Mechanism
+from gboard_sim.protocols import Adaptive, Downlink, Triggered
+from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome
 from gboard_sim.typing_record import Typing
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.sum_noise import Normals, uses_of, versions_of
 from gboard_sim.privacy.mechanisms.toeplitz import Numbers, row_deviation, sensitivity_squared
-from gboard_sim.protocols import MechanismState
+from gboard_sim.privacy_protocols import MechanismState
 from gboard_sim.records import Floats
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.sum_noise import Normals, uses_of
-from gboard_sim.protocols import MechanismState
+from gboard_sim.privacy_protocols import MechanismState
 from gboard_sim.records import Floats
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gboard_sim.records import PrivacyEvent, Vector
+from gboard_sim.privacy_event import PrivacyEvent
+from gboard_sim.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

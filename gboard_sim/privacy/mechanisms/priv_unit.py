@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from gboard_sim import seeds
 from gboard_sim.privacy.clipping import norm_of
-from gboard_sim.records import Floats, PrivacyEvent, Vector
+from gboard_sim.privacy_event import PrivacyEvent
+from gboard_sim.records import Floats, Vector
 
 
 @dataclass(frozen=True, slots=True)

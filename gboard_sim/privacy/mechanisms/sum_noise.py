@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gboard_sim.privacy.bounds import Bounds
-from gboard_sim.protocols import MechanismState
+from gboard_sim.privacy_protocols import MechanismState
 from gboard_sim.records import Floats
 
 Normals = Callable[..., Floats]

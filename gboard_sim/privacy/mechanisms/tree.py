@@ -14,7 +14,7 @@ import numpy as np
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.sum_noise import Normals, uses_of, versions_of
-from gboard_sim.protocols import MechanismState
+from gboard_sim.privacy_protocols import MechanismState
 from gboard_sim.records import Floats, Ints
 
 MOST_EXACT = 40
