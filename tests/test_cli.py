@@ -51,14 +51,14 @@ def here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
 
 
 @pytest.fixture
-def refused(monkeypatch, capsys) -> Callable[..., str]:
+def refused(monkeypatch, capfd) -> Callable[..., str]:
     """Carries out a command in this process, to the message with which it has to end."""
 
     def carry_out(*arguments: str | Path) -> str:
         monkeypatch.setattr(sys, "argv", ["gboard-sim", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         assert (ended.value.code, printed.out) == (2, "")
         return only_message(printed.err)
 
