@@ -83,7 +83,8 @@ def fitted_discounts(
     evidence = gathered(symbols, counted, words, offsets)
     outcomes = symbols.base - 1  # <s> is never predicted
     discounts = closed_form(counted)
-    lowest = cross_entropy(evidence, outcomes, discounts)
+    said = [_said(level, taken) for level, taken in zip(evidence, discounts, strict=True)]
+    lowest = _entropy(said, outcomes)
     for step in _STEPS:
         improved = True
         while improved:
@@ -92,19 +93,32 @@ def fitted_discounts(
                 for move in (-step, step):
                     tried = discounts.copy()
                     tried[place] = np.clip(tried[place] + move, LEAST_DISCOUNT, place[1] + 1.0)
-                    entropy = cross_entropy(evidence, outcomes, tried)
+                    length = place[0]  # all others say what they said
+                    then = [*said]
+                    then[length] = _said(evidence[length], tried[length])
+                    entropy = _entropy(then, outcomes)
                     if entropy < lowest - 1e-9:
-                        discounts, lowest, improved = tried, entropy, True
+                        discounts, said, lowest, improved = tried, then, entropy, True
                         break
     return discounts
 
 
 def cross_entropy(evidence: list[Evidence], outcomes: int, discounts: Floats) -> float:
     """Mean negative log-probability of the targets, in nats."""
-    probability = np.full(len(evidence[0].share), 1.0 / outcomes)
-    for level, taken in zip(evidence, discounts, strict=True):
-        left = level.leaves @ np.append(taken, 1.0)
-        probability = level.share - level.takes @ taken + left * probability
+    said = [_said(level, taken) for level, taken in zip(evidence, discounts, strict=True)]
+    return _entropy(said, outcomes)
+
+
+def _said(level: Evidence, taken: Floats) -> tuple[Floats, Floats]:
+    """What is given to each target, and what is left to the shorter context. Shape [w] each."""
+    return level.share - level.takes @ taken, level.leaves @ np.append(taken, 1.0)
+
+
+def _entropy(said: list[tuple[Floats, Floats]], outcomes: int) -> float:
+    """The cross-entropy of what n-grams of every length say, the shortest first."""
+    probability = np.full(len(said[0][0]), 1.0 / outcomes)
+    for given, left in said:
+        probability = given + left * probability
     return float(-np.log(probability).mean())
 
 

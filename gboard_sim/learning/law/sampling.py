@@ -74,28 +74,39 @@ def sample(law: Law, users: int, counts: MessageCounts, seed: int) -> LawText:
     offsets = np.concatenate([[0], np.cumsum(length)])
     words = np.empty(offsets[-1], dtype=np.int32)
     topics, classes, width = law.word_in.shape
-    word_in = law.word_in.reshape(topics * classes, width)
+    class_after = _cumulative(law.class_after)
+    word_in = _cumulative(law.word_in.reshape(topics * classes, width))
     previous = np.full(len(user), law.start)
     for place in range(int(length.max(initial=0))):
         live = np.flatnonzero(length > place)
         key = (user[live], nth[live], place)
-        chosen = _pick(law.class_after, previous[live], seeds.uniforms(seed, "law/class", *key))
+        chosen = _search(class_after, previous[live], seeds.uniforms(seed, "law/class", *key))
         row = topic[live] * classes + chosen
-        previous[live] = _pick(word_in, row, seeds.uniforms(seed, "law/word", *key))
+        previous[live] = _search(word_in, row, seeds.uniforms(seed, "law/word", *key))
         words[offsets[live] + place] = previous[live]
     return LawText(user, topic, offsets, words)
 
 
 def _pick(shares: Floats, row: Ints, uniform: Floats) -> Ints:
-    """Draws from rows of probabilities by inversion, all rows searched as one ascending column.
+    """Draws from rows of probabilities by inversion.
 
     Args:
         shares: Each row sums to one. Shape [rows, choices].
         row: The row of each draw. Shape [n].
         uniform: In [0, 1). Shape [n].
     """
-    rows, choices = shares.shape
-    column = (np.cumsum(shares, axis=1) + np.arange(rows)[:, None]).ravel()
-    at = np.searchsorted(column, row + uniform, side="right") - row * choices
+    return _search(_cumulative(shares), row, uniform)
+
+
+def _cumulative(shares: Floats) -> Floats:
+    """Rows of probabilities added up, each row above all before it. Shape [rows, choices]."""
+    added: Floats = np.cumsum(shares, axis=1) + np.arange(len(shares))[:, None]
+    return added
+
+
+def _search(cumulative: Floats, row: Ints, uniform: Floats) -> Ints:
+    """Draws as `_pick` does, all rows searched as one ascending column."""
+    choices = cumulative.shape[1]
+    at = np.searchsorted(cumulative.ravel(), row + uniform, side="right") - row * choices
     picked: Ints = np.minimum(at, choices - 1)
     return picked
