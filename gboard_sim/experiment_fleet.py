@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gboard_sim.experiment_values import Count, Positive, Table
-from gboard_sim.units import HOUR_S
 
-SHORTEST_BACKOFF_S = 10.0
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Backoff = Annotated[float, Field(ge=SHORTEST_BACKOFF_S, allow_inf_nan=False)]
+Backoff = Annotated[float, Field(ge=10.0, allow_inf_nan=False)]
 
 _OF_ROUNDS = ("selector", "pool", "preferred_s")
 _OF_BUFFERS = ("concurrency", "staleness_exponent", "max_staleness")
@@ -108,8 +106,8 @@ class Protocol(Table):
         retry_s: Shortest and longest time after which a phone that was turned away may return; at
             least 10 s, as in Android (`MIN_BACKOFF_MILLIS` of `JobInfo` and WorkManager).
         again_h: Hours after which a phone that is still in the same window may take part in it
-            again, as in a new one. A day is Gboard's rule: a client takes part at most once in 24
-            hours (the notebooks of google-research/federated).
+            again, as in a new one; at least 0.01 (assumed). A day is Gboard's rule: a client takes
+            part at most once in 24 hours (the notebooks of google-research/federated).
         round_s: How often `steered` wants a full selection.
         meeting_s: Period of the meetings to which `steered` calls a small fleet.
         separation_versions: Fewest versions between two that use uploads of one phone.
@@ -135,7 +133,7 @@ class Protocol(Table):
     preferred_s: Positive = 120.0
     pace: Literal["window", "steered"] = "window"
     retry_s: tuple[Backoff, Backoff] = (900.0, 3600.0)
-    again_h: Annotated[float, Field(ge=SHORTEST_BACKOFF_S / HOUR_S, allow_inf_nan=False)] = 24.0
+    again_h: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] = 24.0
     round_s: Positive = 144.0
     meeting_s: Positive = 900.0
     separation_versions: Count = 1

@@ -81,7 +81,7 @@ def test_every_key_of_a_buffer_reaches_the_fleet():
         (("protocol.meeting_s=9.0",), ["meeting_s(=9.0) does nothing with pace(='window')"]),
         (("protocol.retry_s=[90.0, 30.0]",), ["retry_s(=(90.0, 30.0))", "(shortest, longest)"]),
         (("protocol.retry_s=[9.9, 30.0]",), ["retry_s", "9.9", "greater than or equal to 10"]),
-        (("protocol.again_h=0.002",), ["again_h = 0.002", "greater than or equal to 0.0027"]),
+        (("protocol.again_h=0.009",), ["again_h = 0.009", "greater than or equal to 0.01"]),
         (("protocol.separation_versions=0",), ["separation_versions = 0", "or equal to 1"]),
         (("protocol.separation_h=-1.0",), ["separation_h = -1.0"]),
         (("protocol.separation_h=nan",), ["separation_h = nan"]),

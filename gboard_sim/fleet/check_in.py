@@ -18,6 +18,65 @@ _NOBODY = -1
 _MOST_ACTS = 4096  # acts worth sorting when a selection may need only the first few (assumed)
 
 
+class _Callers:
+    """Phones that act, in order of time, and which selection takes each.
+
+    Attributes:
+        taker: The place of the selection that takes each, or `_NOBODY`. Shape [n].
+        room: Whether a phone was wanted for training when each called. Shape [n].
+        count: How many of them act before something must be looked after.
+        until_s: When that is.
+    """
+
+    def __init__(self, phone: Ints, at_s: Floats, calls: Flags, offline: Flags) -> None:
+        self.taker: Ints = np.full(len(phone), _NOBODY)
+        self.room: Flags = np.zeros(len(phone), dtype=bool)
+        self.count = len(phone)
+        self.until_s = np.inf
+        self._phone = phone
+        self._at_s = at_s
+        self._calls = calls
+        self._offline = offline
+
+    @property
+    def free(self) -> Ints:
+        """Those that call and that nothing takes. Shape [m]."""
+        return np.flatnonzero(self._calls & (self.taker == _NOBODY))
+
+    def give_target(self, place: int, selection: Selection, rows: Ints, wanted: Flags) -> None:
+        """Gives phones to a selection up to its target, with which time stops."""
+        self.room |= selection.task == "train"
+        self.taker[rows[wanted]] = place
+        missing = selection.target - selection.held
+        if wanted.sum() >= missing:
+            last = int(rows[wanted][missing - 1])
+            self._stop(last + 1, float(self._at_s[last]))
+
+    def give_seats(
+        self, place: int, selection: Selection, rows: Ints, wanted: Flags, window_end_s: Floats
+    ) -> None:
+        """Gives phones to a selection that has places."""
+        assert selection.seats is not None
+        calling = Selection()
+        calling.accept(self._phone[rows], self._at_s[rows], window_end_s, 0)
+        seats = selection.seats(calling, wanted)
+        self.room[rows] = seats.free
+        self.taker[rows[wanted & seats.free]] = place
+        self._stop(int(np.searchsorted(self._at_s, seats.until_s)), seats.until_s)
+        # Sessions are numbered by their beginnings, those of phones taken when time stops.
+        later = self._offline & (np.cumsum(self.taker == place) > 0)
+        self.stop_before(rows[seats.known :])
+        self.stop_before(np.flatnonzero(later))
+
+    def stop_before(self, rows: Ints) -> None:
+        """Leaves the first of some rows, if there is one, and all after it for later."""
+        if len(rows):
+            self._stop(int(rows[0]), float(self._at_s[rows[0]]))
+
+    def _stop(self, count: int, until_s: float) -> None:
+        self.count, self.until_s = min(self.count, count), min(self.until_s, until_s)
+
+
 class CheckIns:
     """The fleet between the server's events: every act of a phone that is not selected.
 
@@ -67,7 +126,7 @@ class CheckIns:
             the check-in that filled it.
         """
         phones = self._phones
-        due, until_s = self._due(until_s, accepting=bool(selections))
+        due, until_s = self._due(until_s, accepting=any(s.seats is None for s in selections))
         if not len(due):
             return until_s
         due = due[np.argsort(phones.agenda.at_s[due], kind="stable")]
@@ -79,26 +138,31 @@ class CheckIns:
         able |= complete
         kept = np.where(lapsed, 0, phones.kept[due] + phones.rested[due]).astype(np.int64)
         calls = ~fresh | (able & (complete | self._schedule.uploads(kept)))
-        taker = np.full(len(due), _NOBODY)
-        last = len(due)
+        offline = ~calls & able & (not self._schedule.rests)
+        callers = _Callers(due, at_s, calls, offline)
+        if any(selection.seats is not None for selection in selections):
+            # Sessions are foreseen of phones as they are: who starts over does so before.
+            changes = np.flatnonzero(lapsed & (phones.base[due] != NONE))
+            self._start_over(due[changes[changes == 0]])
+            lapsed[changes[changes == 0]] = False
+            callers.stop_before(changes[changes > 0])
         for place, selection in enumerate(selections):
-            rows = np.flatnonzero(calls & (taker == _NOBODY))
-            rows = rows[self._wanted(due[rows], at_s[rows], version, selection)]
-            taker[rows] = place
-            missing = selection.target - selection.held
-            if len(rows) >= missing:
-                last = min(last, int(rows[missing - 1]))
-        if last < len(due):
-            until_s = float(at_s[last])
-            cut = slice(last + 1)
-            due, at_s, lapsed, able = due[cut], at_s[cut], lapsed[cut], able[cut]
-            calls, taker = calls[cut], taker[cut]
+            rows = callers.free
+            wanted = self._wanted(due[rows], at_s[rows], version, selection)
+            if selection.seats is None:
+                callers.give_target(place, selection, rows, wanted)
+            elif len(rows):
+                ends_s = phones.window_end_s[due[rows]]
+                callers.give_seats(place, selection, rows, wanted, ends_s)
+        cut = slice(callers.count)
+        until_s = min(until_s, callers.until_s)
+        due, at_s, lapsed, able = due[cut], at_s[cut], lapsed[cut], able[cut]
+        calls, offline = calls[cut], offline[cut]
+        taker, room = callers.taker[cut], callers.room[cut]
 
         self._start_over(due[lapsed])
-        offline = ~calls & able
         if self._schedule.rests:
-            phones.rested[due[offline]] += 1
-            offline[:] = False
+            phones.rested[due[~calls & able]] += 1
         if offline.any():
             self._desk.stay_offline(due[offline], at_s[offline], version)
         phones.leave_window(due[~calls & ~offline])
@@ -111,8 +175,9 @@ class CheckIns:
                 # Judging is no upload window: the phone goes on with its cycle after.
                 tries[taker == place] = False
         phones.retrying[due[tries]] = True
-        training = any(selection.task == "train" for selection in selections)
-        self.turn_away(due[unwanted], at_s[unwanted], calling=training)
+        for calling in (False, True):
+            away = unwanted & (room == calling)
+            self.turn_away(due[away], at_s[away], calling=calling)
         for place, selection in enumerate(selections):
             rows = np.flatnonzero(taker == place)
             if len(rows):
@@ -144,6 +209,8 @@ class CheckIns:
             at_s: When each is turned away. Shape [n].
             calling: Whether phones were wanted for training, so that a bound kept these away.
         """
+        if not len(phone):
+            return
         phones = self._phones
         self._accounts.rejected += len(phone)
         back_s = self._pacing.back_s(phone, phones.checkins[phone], at_s)

@@ -180,6 +180,15 @@ def _check_bounds(demand: Demand, phones: int) -> None:
         if versions is not None:
             raise ExperimentError(f"{message}; run.versions = {versions} are not possible")
         _warn(message)
+    if versions is not None and bounds.separation_h > 0.0:
+        each = 1 + int(24.0 * demand.stop.days / bounds.separation_h)
+        if versions * demand.needed > each * phones:
+            raise ExperimentError(
+                f"protocol.separation_h = {bounds.separation_h:g} is not allowed: run.versions = "
+                f"{versions} with {demand.goal} need {versions * demand.needed} uploads, and "
+                f"fleet.phones = {phones} may give {each * phones} in run.days = "
+                f"{demand.stop.days:g}"
+            )
     if most is not None and versions is not None and versions * demand.needed > most * phones:
         raise ExperimentError(
             f"protocol.max_participations = {most} is not allowed: run.versions = {versions} "

@@ -27,6 +27,8 @@ class Flight:
         used_in: The version that uses each upload, -1 as long as none does. Shape [n].
         open: Whose fate is not settled. Shape [n].
         silent: Who looked at its update and does not send it. Shape [n].
+        streams: Whether sessions are logged as they are settled, not all together.
+        logged: How many of them are.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Flight:
         self.used_in: Ints = np.full(n, -1, dtype=np.int64)
         self.open: Flags = np.ones(n, dtype=bool)
         self.silent: Flags = np.zeros(n, dtype=bool)
+        self.streams = False
+        self.logged = 0
         self._env = env
         self._whole: Priced | None = None
         self._rows: list[Priced | None] = [None] * n

@@ -80,11 +80,38 @@ class FlightDesk:
         self._configured = configured
         self._landed = landed
 
+    @property
+    def foresees(self) -> bool:
+        """Whether what sessions come to is known when they begin."""
+        return self._live is None and self._payloads.known_beforehand
+
+    def foresee(self, held: Selection, version: int) -> Flight:
+        """What sessions would come to that began with these check-ins; nothing begins.
+
+        Args:
+            held: Distinct phones, as they would be selected.
+            version: The version that they would be handed.
+        """
+        payload = self._payloads.known(held)
+        opened = self._ask(held, held.checked_in_s, version, payload)
+        nothing = np.zeros(held.held, dtype=np.int64)
+        flight = Flight(
+            self._env,
+            first_session=-1,
+            held=held,
+            version=version,
+            opened=opened,
+            payload_bytes=payload,
+            nth=nothing,
+        )
+        flight.complete(price(opened.asked, self._conditions, self._next_window))
+        return flight
+
     def configure(self, held: Selection, start_s: Floats, version: int) -> Flight:
         """Hands out the plan of a version.
 
         Args:
-            held: The phones, in phone order, all still eligible.
+            held: The phones, in phone order or that of their starts, all still eligible.
             start_s: When each is configured. Shape [n].
             version: The version that is handed out.
         """
@@ -274,12 +301,16 @@ class FlightDesk:
         self._phones.holds[got] = np.maximum(self._phones.holds[got], version)
         self._landed(batch.phone)
         self.bases -= Counter(flight.opened.base[rows].tolist())
-        if not flight.open.any():
+        whole = not flight.open.any()
+        settled = len(flight.open) if whole else int(flight.open.argmax())
+        if settled > flight.logged and (whole or flight.streams):
+            rows = np.arange(flight.logged, settled)
             columns = self._desk.columns(
-                flight.batch(np.arange(len(flight.open))),
-                began_s=flight.held.checked_in_s,
-                version=flight.held.version,
+                flight.batch(rows),
+                began_s=flight.held.checked_in_s[rows],
+                version=flight.held.version[rows],
                 checked_in=checked_in,
-                used_in=flight.used_in,
+                used_in=flight.used_in[rows],
             )
-            self._accounts.write(flight.first_session, columns)
+            self._accounts.write(flight.first_session + flight.logged, columns)
+            flight.logged = settled

@@ -55,6 +55,11 @@ class Payloads:
         self._conditions = conditions
         self._next_window = next_window
 
+    @property
+    def known_beforehand(self) -> bool:
+        """Whether every update is sent, and of one size, whatever a phone trained on."""
+        return self._fixed_bytes is not None and self._trigger is None
+
     def known(self, held: Selection) -> Ints:
         """The size of each phone's payload, 0 where nobody knows it yet. Shape [n]."""
         size = self._fixed_bytes if held.task == "train" else REPORT_BYTES
@@ -62,7 +67,7 @@ class Payloads:
 
     def depend_on_phones(self, held: Selection) -> bool:
         """Whether sizes or senders follow from each phone's text or training."""
-        return held.task == "train" and (self._fixed_bytes is None or self._trigger is not None)
+        return held.task == "train" and not self.known_beforehand
 
     def find(self, flight: Flight) -> None:
         """Enters the sizes of a flight, and who stays silent, of phones that get to their uploads.

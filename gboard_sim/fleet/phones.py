@@ -96,6 +96,8 @@ class Phones:
         A window that is already open when the run starts is entered after a random wait, as by a
         phone that was turned away: the run did not start with every phone calling at once.
         """
+        if not len(phone):
+            return
         if self._redraw is not None:
             self._call_when_eligible(phone, self._redraw)
         start_s, end_s = self.then_start_s[phone], self.then_end_s[phone]
@@ -158,6 +160,8 @@ class Phones:
             phone: Distinct phones. Shape [n].
             at_s: From when each is free. Shape [n].
         """
+        if not len(phone):
+            return
         self.busy[phone] = False
         over = self.then_end_s[phone] <= at_s
         self._skip(phone[over], at_s[over])
@@ -167,6 +171,8 @@ class Phones:
 
     def _skip(self, phone: Ints, at_s: Floats) -> None:
         """Takes the first window that ends after a time for a phone's next one. Shape [n]."""
+        if not len(phone):
+            return
         # `find_windows` looks after this time for a window that is not known yet.
         self.window_end_s[phone] = np.maximum(self.window_end_s[phone], at_s)
         self.then_start_s[phone], self.then_end_s[phone] = self._calendar.next_available(

@@ -1,10 +1,26 @@
 """The server's side of selection: the phones that it holds until they are configured."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from gboard_sim.records import Flags, Floats, Ints, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Who finds a place free, as far as that is known.
+
+    Attributes:
+        free: Whether a place was free when each of some phones called. Shape [n].
+        known: How many of them, from the first on, that is known of.
+        until_s: The time up to which it is; infinite where all is known.
+    """
+
+    free: Flags
+    known: int
+    until_s: float
 
 
 class Selection:
@@ -18,10 +34,13 @@ class Selection:
         window_end_s: When each stops being eligible, and so leaves. Shape [n].
         version: The server's version when each checked in. Shape [n].
         drawn: Which of some phones may be held at all; None is any.
+        seats: For a selection that has places instead of a target: who of the phones that call, in
+            order of time, finds one free, given also which of them it may take.
     """
 
     def __init__(self, task: Task = "train") -> None:
         self.drawn: Callable[[Ints], Flags] | None = None
+        self.seats: Callable[[Selection, Flags], Seats] | None = None
         self.task: Task = task
         self.target = 0
         self.phone: Ints = np.zeros(0, dtype=np.int64)

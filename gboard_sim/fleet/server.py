@@ -147,9 +147,9 @@ class Server:
             self._check_ins.turn_away(rest.phone, at_s, calling=False)
         return taken.in_phone_order()
 
-    def accept(self, until_s: float) -> Steps:
-        """Lets time pass while check-ins are accepted; see `wait`."""
-        yield from self._pass(until_s, self.held)
+    def accept(self, until_s: float, then: Callable[[], None] = lambda: None) -> Steps:
+        """Lets time pass while check-ins are accepted, and then something happen; see `wait`."""
+        yield from self._pass(until_s, self.held, then)
 
     def wait(self, until_s: float) -> Steps:
         """Lets time pass, up to `until_s` or anything that a protocol may care for."""
@@ -185,7 +185,9 @@ class Server:
                 first()
                 self._phones.find_windows()
 
-    def _pass(self, until_s: float, selection: Selection | None) -> Steps:
+    def _pass(
+        self, until_s: float, selection: Selection | None, then: Callable[[], None] = lambda: None
+    ) -> Steps:
         """One stretch of time without an event of the server's."""
         self._look_ahead()
         self._tend()
@@ -205,6 +207,7 @@ class Server:
             self.clock_s = self._check_ins.advance(until_s, self.version, open_)
         elif self.clock_s >= self._end_s:
             self.clock_s = max(self.clock_s, alarm_s if alarm_s < np.inf else self.clock_s)
+        then()
         if self._sync is not None and self.clock_s >= self._sync.next_s:
             self._sync.hour(self.version)
         for held in self._holding():

@@ -9,6 +9,7 @@ from gboard_sim.fleet.accounts import Accounts, Eligibility
 from gboard_sim.fleet.admission import Admission
 from gboard_sim.fleet.allowance import Allowance
 from gboard_sim.fleet.buffer import Buffer
+from gboard_sim.fleet.buffer_in_arrays import BufferInArrays
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.choice import Chooser
@@ -27,7 +28,7 @@ from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.rounds import Rounds
 from gboard_sim.fleet.rules import RoundRules, StopRules, Weights, check
-from gboard_sim.fleet.server import Server
+from gboard_sim.fleet.server import Server, Steps
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
@@ -50,6 +51,25 @@ def _invariants(rules: RoundRules | BufferRules, terms: Terms, phones: int) -> I
         exact=isinstance(rules, BufferRules),
         empty=sampled,
     )
+
+
+def _protocol(
+    rules: RoundRules | BufferRules,
+    server: Server,
+    desk: FlightDesk,
+    phones: Phones,
+    chooser: Chooser,
+    *,
+    seed: int,
+    streams: bool,
+) -> Steps:
+    """How the server selects and aggregates."""
+    if isinstance(rules, RoundRules):
+        return Rounds(server=server, desk=desk, rules=rules, chooser=chooser, seed=seed).run()
+    if desk.foresees:
+        made = BufferInArrays(server=server, desk=desk, rules=rules, phones=phones, streams=streams)
+        return made.run()
+    return Buffer(server=server, desk=desk, rules=rules).run()
 
 
 def simulate(
@@ -241,17 +261,8 @@ def simulate(
     if terms.evaluation is not None:
         judging = FederatedEvaluation(server, flights, terms.evaluation)
         server.attend(judging.tend)
-    if isinstance(rules, BufferRules):
-        protocol = Buffer(server=server, desk=flights, rules=rules).run()
-    else:
-        protocol = Rounds(
-            server=server,
-            desk=flights,
-            rules=rules,
-            chooser=chooser,
-            seed=seed,
-        ).run()
-    server.run(protocol)
+    streams = bool(budgets)
+    server.run(_protocol(rules, server, flights, phones, chooser, seed=seed, streams=streams))
     invariants.verify(
         sessions=accounts.sessions,
         versions=server.version,

@@ -83,6 +83,10 @@ def texts(held):
             asking(admission=AdmissionRules(max_participations=2), versions=6),
             "max_participations = 2 .* need 24 uploads.*may give 20",
         ),
+        (
+            asking(admission=AdmissionRules(separation_h=30.0), versions=6),
+            "separation_h = 30 .* need 24 uploads.*may give 20 in run.days = 2",
+        ),
         (asking(allowance=AllowanceRules(mb_per_day=0.0009)), "allowance.mb_per_day = 0.0009"),
         (asking(allowance=AllowanceRules(j_per_month=9.0)), "j_per_month = 9 .* least 10"),
     ],
