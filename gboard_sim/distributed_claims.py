@@ -156,8 +156,8 @@ def _refuse(experiment: Experiment) -> None:
         raise IncompatibleError(
             f"privacy.secure_aggregation = 'masked' is not allowed with {protocol.selected} phones "
             f"selected (protocol.goal times over_selection): at most {MOST_MASKED}, since their "
-            "masks grow with the square; lower protocol.goal, or set it to 'priced', which makes "
-            "the same model at the same bytes"
+            "masks grow with the square; lower protocol.goal, or leave it 'priced', which makes "
+            "the same model"
         )
     if 2 * protocol.fewest <= protocol.selected:
         raise IncompatibleError(
