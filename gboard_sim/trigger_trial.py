@@ -89,6 +89,8 @@ def trigger(
     )
     tell("training the trigger across the run's phones")
     found = judged(fleet, validation, test, experiment.run.seed)
+    if found is None:
+        tell("no trigger: of some set of users, nobody typed a proposed word next")
     told: dict[str, Any] | None = plain(found and {"least_probability": exp(least)} | found)
     return told
 
