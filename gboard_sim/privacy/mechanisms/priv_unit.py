@@ -66,7 +66,7 @@ class PrivUnit:
         norm = norm_of(update)
         if self.noise_multiplier == 0.0:
             return update * np.float32(min(1.0, self.clip / norm)) if norm else update
-        random = seeds.stream(self.seed, "local-noise", phone, nth)
+        random = seeds.quick_stream(self.seed, "local-noise", phone, nth)
         told = self._norm(min(norm, self.clip), random)
         cosine = self._cosine(len(update), random)
         # What is orthogonal to u: a Gaussian vector without its part along u, normed.
