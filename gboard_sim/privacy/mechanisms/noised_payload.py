@@ -69,7 +69,7 @@ class NoisedPayload(ABC):
         clipped = self._clipped(update)
         if self.noise_multiplier == 0.0:
             return clipped
-        random = seeds.stream(self.seed, "local-noise", phone, nth)
+        random = seeds.quick_stream(self.seed, "local-noise", phone, nth)
         noisy, first = np.empty_like(clipped), 0
         for noise in self._noise(len(clipped), random):  # in cache: fresh memory costs more
             part = slice(first, first + len(noise))

@@ -12,16 +12,16 @@ How gamma, p and m follow from an epsilon stands in `gboard_sim.privacy.priv_uni
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from gboard_sim import seeds
-from gboard_sim.privacy.clipping import norm_of
+from gboard_sim.privacy.clipping import BLOCK, norm_of
 from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.records import Floats, Vector
+from gboard_sim.records import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,29 @@ class PrivUnit:
         norm = norm_of(update)
         if self.noise_multiplier == 0.0:
             return update * np.float32(min(1.0, self.clip / norm)) if norm else update
-        random = seeds.stream(self.seed, "local-noise", phone, nth)
+        random = seeds.quick_stream(self.seed, "local-noise", phone, nth)
         told = self._norm(min(norm, self.clip), random)
         cosine = self._cosine(len(update), random)
-        # What is orthogonal to u: a Gaussian vector without its part along u, normed.
-        drawn = random.standard_normal(len(update))
         if not norm:  # any direction is as good
             update, norm = _first_axis(len(update)), 1.0
-        along = _product(update, drawn) / norm
-        across = math.sqrt(max(_product(drawn, drawn) - along * along, 0.0))
+        # What is orthogonal to u: a Gaussian vector without its part along u, normed. In blocks
+        # that stay in cache, and whose sums have an order that no number of threads can change.
+        drawn, along, squared = np.empty(len(update)), 0.0, 0.0
+        for part in _parts(len(update)):
+            block = random.standard_normal(out=drawn[part])
+            along += float(block @ update[part]) / norm
+            squared += float(block @ block)
+        across = math.sqrt(max(squared - along * along, 0.0))
         side = math.sqrt(max(1.0 - cosine * cosine, 0.0)) / across
         scale = told / self.shrinkage
-        drawn *= scale * side
-        drawn += update * np.float64(scale * (cosine - side * along) / norm)
-        return drawn.astype(np.float32)
+        onto = np.float64(scale * (cosine - side * along) / norm)
+        sent = np.empty_like(update)
+        for part in _parts(len(update)):
+            block = drawn[part]
+            block *= scale * side
+            block += update[part] * onto
+            sent[part] = block
+        return sent
 
     def event(self, version: int, releases: int) -> PrivacyEvent | None:
         """The ledger's entry for a step that used `releases` payloads."""
@@ -125,9 +134,9 @@ class PrivUnit:
                 return math.sqrt(squared)
 
 
-def _product(one: npt.NDArray[np.floating[Any]], other: Floats) -> float:
-    """The inner product, summed in an order that no number of threads can change."""
-    return float(np.sum(np.multiply(one, other)))
+def _parts(size: int) -> Iterator[slice]:
+    """A vector's blocks."""
+    return (slice(first, first + BLOCK) for first in range(0, size, BLOCK))
 
 
 def _first_axis(size: int) -> Vector:
