@@ -15,6 +15,8 @@ from gboard_sim.privacy.secure_aggregation import cost
 from tests.run_bits import bits
 from tests.test_distributed_privacy_run import BOTH, PARAMETERS, KilledError, load
 
+pytestmark = pytest.mark.usefixtures("trains_here")
+
 MASKED = "privacy.secure_aggregation=masked"
 MOVED = "secure_aggregation_bytes"
 FULL = 11

@@ -6,6 +6,7 @@ from gboard_sim import experiment_file, simulate, sweep_course
 from gboard_sim.units import DAY_S
 
 SHORT = {
+    "run.workers": 1,
     "run.versions": 5,
     "evaluation.every": 2,
     "evaluation.baselines": False,
