@@ -42,7 +42,7 @@ SETTINGS = (
     *(Setting("k_level", {"bits": bits}) for bits in (8, 4, 2)),
     *(Setting("k_level", {"bits": bits, "rotate": True}) for bits in (8, 4, 2)),
     Setting("drive", {}),
-    Setting("drive", {"share": 0.25}),
+    Setting("drive", {"share": 0.5, "block": 1024}),
     Setting("drive", {"scale": "least_error"}),
     Setting("one_bit", {}),
     *(Setting("top_k", {"share": share}) for share in (0.1, 0.01, 0.001)),
