@@ -16,7 +16,7 @@ from gboard_sim.units import DAY_S
 def open_windows(path: Path) -> Path:
     """Writes a trace of phones that are always eligible: ten minutes at a time, a second apart.
 
-    A phone takes part once in a window, so one endless window would allow one session. The pauses
+    A phone takes part once in a window, and once a day in an endless one. The pauses
     of different phones lie six seconds apart.
     """
     rows = ["phone,start_s,end_s,signals"]
