@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gboard_sim.errors import GboardSimError as GboardSimError
-    from gboard_sim.experiment import Experiment as Experiment
-    from gboard_sim.experiment_file import load as load
+    from gboard_sim.experiment.experiment import Experiment as Experiment
+    from gboard_sim.experiment.file import load as load
     from gboard_sim.simulate import Run as Run
     from gboard_sim.simulate import run as run
 
 _HOMES = {
-    "Experiment": "experiment",
+    "Experiment": "experiment.experiment",
     "GboardSimError": "errors",
     "Run": "simulate",
-    "load": "experiment_file",
+    "load": "experiment.file",
     "run": "simulate",
 }
 

@@ -1,5 +1,5 @@
 """`python -m gboard_sim` is `gboard-sim`."""
 
-from gboard_sim.cli import main
+from gboard_sim.cli.app import main
 
 main()

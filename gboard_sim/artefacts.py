@@ -23,6 +23,7 @@ from typing import Any
 
 from safetensors.numpy import save
 
+from gboard_sim.course.summary import plain
 from gboard_sim.keyboard.artefact import FORMAT
 from gboard_sim.keyboard.standalone import standalone
 from gboard_sim.learning.model.filled_graph import filled
@@ -30,9 +31,8 @@ from gboard_sim.learning.model.graph_facts import graph_facts
 from gboard_sim.learning.model.quantization import Precision
 from gboard_sim.learning.model.spec import layout
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Vector
-from gboard_sim.runlog import RunDirectory
-from gboard_sim.summary import plain
+from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.seam.records import Vector
 
 
 def contents(

@@ -21,6 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from gboard_sim import artefacts
+from gboard_sim.course.learning_half import open_workshop
+from gboard_sim.course.text import experiment_with_text, with_text
 from gboard_sim.errors import ArtefactError, RunDirectoryError
 from gboard_sim.keyboard.artefact import FORMAT
 from gboard_sim.keyboard.keyboard import Keyboard
@@ -32,10 +34,8 @@ from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
 from gboard_sim.learning.trainers.trainer import Carry, empty_carry
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.learning_half import open_workshop
-from gboard_sim.records import Vector
-from gboard_sim.run_text import experiment_with_text, with_text
-from gboard_sim.runlog import RunDirectory, writing
+from gboard_sim.runlog.directory import RunDirectory, writing
+from gboard_sim.seam.records import Vector
 
 TOLERANCE = 1e-4
 """How far a graph may be from torch, in nats and in the units of states and weights (assumed)."""

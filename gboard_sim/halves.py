@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 Halves = npt.NDArray[np.float16]
 

@@ -5,7 +5,7 @@ M. O. Lorenz, Methods of measuring the concentration of wealth, 1905; C. Gini, 1
 
 import numpy as np
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 TOP = 0.3
 """Part of the phones whose share of the work is named, as in FLASH (Yang et al., WWW 2021)."""

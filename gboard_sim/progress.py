@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gboard_sim.experiment import Run
+from gboard_sim.experiment.experiment import Run
 from gboard_sim.units import DAY_S
 
 

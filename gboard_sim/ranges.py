@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 
 def members(starts: Ints, counts: Ints) -> Ints:

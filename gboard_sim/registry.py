@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any
 
-from gboard_sim import catalogue, experiment_file
+from gboard_sim import catalogue
 from gboard_sim.communication import codecs, schedules
 from gboard_sim.communication.codecs import CODECS
 from gboard_sim.communication.schedules import SCHEDULES
+from gboard_sim.experiment import file as experiment_file
 from gboard_sim.learning.model.spec import load_spec
 from gboard_sim.learning.server_optimizers import OPTIMIZERS
 from gboard_sim.privacy.mechanisms import MECHANISMS

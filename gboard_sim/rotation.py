@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim import seeds
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 BLOCK = 2**16
 """Most coordinates that are turned together: two blocks fit a core's second-level cache."""

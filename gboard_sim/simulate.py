@@ -6,19 +6,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from gboard_sim import experiment_file, held_back, relearning, run_course, world
-from gboard_sim.checkpoint import Checkpoint
-from gboard_sim.downloads import model_bytes, published_chain
+from gboard_sim.course import course as run_course
+from gboard_sim.course import held_back, relearning
+from gboard_sim.course.files import begin, clean, fresh, place, same_makers
+from gboard_sim.course.fleet_half import run_fleet as run_fleet_half
 from gboard_sim.errors import ExperimentError, RunDirectoryError
-from gboard_sim.experiment import Experiment
+from gboard_sim.experiment import file as experiment_file
+from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.recorded_learner import JournaledLearner
-from gboard_sim.fleet_half import run_fleet as run_fleet_half
-from gboard_sim.journal import Journal
 from gboard_sim.machine import MachineMeter
 from gboard_sim.progress import Teller, Watch
-from gboard_sim.run_files import begin, clean, fresh, place, same_makers
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog.checkpoint import Checkpoint
+from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.world import world
+from gboard_sim.world.downloads import model_bytes, published_chain
 
 
 @dataclass(frozen=True, slots=True)

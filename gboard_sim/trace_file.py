@@ -16,7 +16,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from gboard_sim.errors import TraceError
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 COLUMNS = ("phone", "start_s", "end_s", "signals")
 ALLOWED = "Parquet or CSV with the columns phone, start_s, end_s, signals"

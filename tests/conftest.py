@@ -40,7 +40,7 @@ def trains_here() -> Iterator[None]:
 
     Runs of several have their worker processes still, and must come to the same bits.
     """
-    from gboard_sim import engine
+    from gboard_sim.course import engine
     from gboard_sim.learning.pool import InlinePool, ProcessPool
 
     def pool(workshop, workers):

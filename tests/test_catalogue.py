@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gboard_sim import catalogue, experiment_file
+from gboard_sim import catalogue
 from gboard_sim.errors import CatalogueError
+from gboard_sim.experiment import file as experiment_file
 from gboard_sim.fleet.mix import load_fleet
 from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.model.spec import load_spec

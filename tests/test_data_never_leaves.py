@@ -29,14 +29,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import save
 
 import gboard_sim
-from gboard_sim import catalogue, engine, run_course, world
+from gboard_sim import catalogue
 from gboard_sim.communication.codecs.fp32 import Fp32
+from gboard_sim.course import course as run_course
+from gboard_sim.course import engine
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.prepared import PreparedText, prepare
-from gboard_sim.tables import SCHEMAS
+from gboard_sim.runlog.tables import SCHEMAS
+from gboard_sim.world import world
 
 N = 5
 FACTORS = np.array([3, 5, 7, 11, 13], np.uint64) ** np.uint64(21) | np.uint64(1)

@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from gboard_sim import artefacts, simulate
-from gboard_sim.cli import app
+from gboard_sim.cli.app import app
 from gboard_sim.errors import ArtefactError, CorpusError, GboardSimError, RunDirectoryError
-from gboard_sim.experiment_file import load
+from gboard_sim.experiment.file import load
 from gboard_sim.export import TOLERANCE, export
 from gboard_sim.keyboard import Keyboard
 

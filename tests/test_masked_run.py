@@ -8,7 +8,7 @@ from scipy import stats
 
 import gboard_sim
 from gboard_sim import simulate
-from gboard_sim.distributed_claims import mechanism_of
+from gboard_sim.claims.distributed import mechanism_of
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.learning.hidden_payloads import HiddenPayloads
 from gboard_sim.privacy.secure_aggregation import cost

@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 import gboard_sim
-from gboard_sim import experiment_file
+from gboard_sim.experiment import file as experiment_file
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*/*.ipynb"))

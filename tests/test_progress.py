@@ -2,7 +2,7 @@
 
 import pytest
 
-from gboard_sim.experiment import Run
+from gboard_sim.experiment.experiment import Run
 from gboard_sim.progress import Step, Teller
 from gboard_sim.units import DAY_S
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gboard_sim import experiment_file, world
+from gboard_sim.experiment import file as experiment_file
 from gboard_sim.fleet.trace import TraceWindows, read_trace
+from gboard_sim.world import world
 
 FOLDER = Path(__file__).parents[1] / "notebooks/published_figures"
 KEPT = {row["number"]: row for row in json.loads((FOLDER / "rows.json").read_text())["rows"]}

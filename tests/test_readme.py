@@ -52,7 +52,7 @@ def test_the_transcript_has_the_lines_that_a_run_prints(smoke_path):
     command = [sys.executable, "-m", "gboard_sim", "report", str(smoke_path)]
     assert subprocess.run(command, check=True, capture_output=True).stdout
     # The transcript is one that a run really printed; here its labels are held to the code.
-    labels = re.findall(r'yield "([^"]+)"', (ROOT / "gboard_sim/cli.py").read_text())
+    labels = re.findall(r'yield "([^"]+)"', (ROOT / "gboard_sim/cli/app.py").read_text())
     for label in labels:
         assert (f"\n{label} " in README) == (not label.startswith("epsilon")), label
 

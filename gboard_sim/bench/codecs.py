@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gboard_sim.communication.codecs import CODECS, Modular, build
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.seeds import stream
 from gboard_sim.units import FLOAT32_BYTES
 

@@ -23,7 +23,7 @@ from gboard_sim.bench.work_file import write_work
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 TOLERANCE_NATS = 1e-3
 """Most by which a final loss may differ from ours."""

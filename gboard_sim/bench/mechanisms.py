@@ -39,9 +39,9 @@ from gboard_sim.privacy.mechanisms.server_sums import ServerSums
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
 from gboard_sim.privacy.mechanisms.tree import Tree
 from gboard_sim.privacy.secure_aggregation.masking import PairwiseMasks
-from gboard_sim.privacy_protocols import Masking, Mechanism, ServerMechanism
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Cohort
+from gboard_sim.seam.privacy_protocols import Masking, Mechanism, ServerMechanism
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Cohort
 
 SEED = 1
 CLIP = 1.0

@@ -17,12 +17,12 @@ from typing import Any
 
 from gboard_sim.bench.rounds import open_learner, open_workshop, opened
 from gboard_sim.bench.work import Work, dense, real
-from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.pool import ProcessPool
 from gboard_sim.learning.server_optimizers.fed_avg import fed_avg
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.machine import MachineMeter
+from gboard_sim.runlog.journal import Journal
 
 WORKERS = 2
 

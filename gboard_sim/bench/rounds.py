@@ -12,7 +12,6 @@ import numpy as np
 
 from gboard_sim.bench.work import SEED, Work
 from gboard_sim.communication.codecs.fp32 import Fp32
-from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.learner import FederatedLearner
@@ -24,8 +23,9 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms.none import NoMechanism
-from gboard_sim.privacy_protocols import MechanismState
-from gboard_sim.records import Cohort, Vector
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.seam.privacy_protocols import MechanismState
+from gboard_sim.seam.records import Cohort, Vector
 
 NEVER = 1 << 30
 """Versions between evaluations, which no benchmark times."""

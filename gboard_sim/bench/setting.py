@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from gboard_sim import provenance
+from gboard_sim.runlog import provenance
 
 
 def setting() -> dict[str, Any]:

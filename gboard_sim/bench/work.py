@@ -24,9 +24,9 @@ from gboard_sim.learning.text.packing import Batch
 from gboard_sim.learning.text.store import TextStore, build_store
 from gboard_sim.learning.text.user_sets import UserSets, divide
 from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary, train_vocabulary
-from gboard_sim.records import Cohort, Ints, LocalWork, Stint, Upload, Vector
+from gboard_sim.seam.records import Cohort, Ints, LocalWork, Stint, Upload, Vector
+from gboard_sim.seam.typing_record import Typing
 from gboard_sim.seeds import stream
-from gboard_sim.typing_record import Typing
 
 SEED = 1
 """Keys the text, the shuffling and the first parameters."""

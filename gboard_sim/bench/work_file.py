@@ -22,7 +22,7 @@ import numpy as np
 
 from gboard_sim.bench.work import Work
 from gboard_sim.learning.text.packing import BOS, Batch, Ids
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 
 def write_work(work: Work, path: Path) -> None:

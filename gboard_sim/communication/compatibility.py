@@ -2,14 +2,14 @@
 
 Every combination stands in exactly one entry. One that no entry names is refused, so that a new
 schedule or codec composes with nothing until somebody has thought about it. A new mechanism does
-as those whose noise is added in the same place (`gboard_sim.mechanism_table`).
+as those whose noise is added in the same place (`gboard_sim.experiment.mechanisms`).
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from gboard_sim.errors import IncompatibleError
-from gboard_sim.mechanism_table import at
+from gboard_sim.experiment.mechanisms import at
 
 Weights = Literal["examples", "tokens", "uniform"]
 """What an upload counts for in the server's mean."""

@@ -20,8 +20,8 @@ import numpy as np
 from gboard_sim.communication.codecs.k_level import KLevel
 from gboard_sim.communication.codecs.modular import Modular
 from gboard_sim.communication.codecs.random_mask import RandomMask
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Ints, Vector
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Ints, Vector
 
 WHOLE = "fp32"
 """The codec of `[downlink]` that stands for the whole model, at every download."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from gboard_sim.experiment_training import LearningRateDecay
+from gboard_sim.experiment.training import LearningRateDecay
 
 Decay = Literal["constant", "step", "exponential", "inverse_sqrt", "cosine"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gboard_sim.communication.learning_rate import LearningRate
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.records import LocalWork
 
 Amount = int | tuple[int, ...]
 """One number for every version, or one per version from version 0, of which the last one holds."""

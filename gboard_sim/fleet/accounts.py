@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gboard_sim.fleet.intervals import Intervals
-from gboard_sim.records import Floats, Sessions
+from gboard_sim.seam.records import Floats, Sessions
 from gboard_sim.units import HOUR_S
 
 _BLOCK_ROWS = 4096  # sessions in a block: bounds memory and call overhead (assumed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim.fleet.allowance import Allowance
-from gboard_sim.records import Flags, Floats, Ints, Task
+from gboard_sim.seam.records import Flags, Floats, Ints, Task
 from gboard_sim.units import HOUR_S
 
 _LONG_AGO = np.iinfo(np.int64).min // 2

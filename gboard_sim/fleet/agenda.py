@@ -6,7 +6,7 @@ the phones that act within the next stretch are kept apart, and only they are lo
 
 import numpy as np
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 _AHEAD_S = 300.0  # how far the phones kept apart reach (assumed); changes no result
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.units import BYTES_PER_MB, DAY_S
 
 MONTH_DAYS = 30.0

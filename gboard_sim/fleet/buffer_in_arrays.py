@@ -21,7 +21,7 @@ from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.selection import Seats, Selection
 from gboard_sim.fleet.server import Server
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 Steps = Generator[simpy.Event, Any, None]
 

@@ -11,8 +11,8 @@ from gboard_sim.fleet.pacing import Pacing
 from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Schedule
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.protocols import Schedule
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 _NOBODY = -1
 _MOST_ACTS = 4096  # acts worth sorting when a selection may need only the first few (assumed)

@@ -27,7 +27,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.fleet.selection import Selection
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 Selector = Literal["first", "uniform", "longest_waiting", "utility"]
 

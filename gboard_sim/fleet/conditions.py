@@ -8,7 +8,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.fleet.population import Population
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.units import HOUR_S
 
 DOWNLOAD, TRAIN, UPLOAD = range(3)

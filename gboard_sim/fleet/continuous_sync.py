@@ -15,8 +15,8 @@ from gboard_sim.fleet.allowance import Allowance
 from gboard_sim.fleet.conditions import DOWNLOAD, Conditions
 from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.windows import Calendar
-from gboard_sim.protocols import Learner
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.protocols import Learner
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import HOUR_S
 
 Histogram = Callable[[float, Ints, Ints], None]

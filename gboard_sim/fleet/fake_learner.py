@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.protocols import Downlink
-from gboard_sim.records import Answer, Attempt, Cohort, Floats, Ints, Measure, Outcome
-from gboard_sim.typing_record import Typed
+from gboard_sim.seam.protocols import Downlink
+from gboard_sim.seam.records import Answer, Attempt, Cohort, Floats, Ints, Measure, Outcome
+from gboard_sim.seam.typing_record import Typed
 from gboard_sim.units import DAY_S
 
 

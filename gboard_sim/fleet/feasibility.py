@@ -20,9 +20,9 @@ from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.rules import RoundRules, StopRules, whole_session_s
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import WindowSource
-from gboard_sim.protocols import Schedule
-from gboard_sim.records import Flags, Floats, Ints
-from gboard_sim.typing_record import Typed
+from gboard_sim.seam.protocols import Schedule
+from gboard_sim.seam.records import Flags, Floats, Ints
+from gboard_sim.seam.typing_record import Typed
 from gboard_sim.units import BYTES_PER_MB, DAY_S, mbit_per_s
 
 _MOST_PHONES = 20_000  # looked at one by one: a tenth of a second for each day (measured)

@@ -17,7 +17,7 @@ from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 Steps = Generator[simpy.Event, Any, None]
 

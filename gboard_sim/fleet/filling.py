@@ -6,8 +6,8 @@ from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.server import Server
-from gboard_sim.records import Flags, Ints
-from gboard_sim.uploads import Dropouts, Uploads
+from gboard_sim.seam.records import Flags, Ints
+from gboard_sim.seam.uploads import Dropouts, Uploads
 
 
 class Filling:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import simpy
 from gboard_sim.fleet.opened import Batch, Opened
 from gboard_sim.fleet.pricing import Priced
 from gboard_sim.fleet.selection import Selection
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 
 class Flight:

@@ -19,8 +19,8 @@ from gboard_sim.fleet.pricing import NextWindow, Priced, price, shapes
 from gboard_sim.fleet.rules import Weights
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
-from gboard_sim.records import Flags, Floats, Ints
-from gboard_sim.uploads import Dropouts, Uploads
+from gboard_sim.seam.records import Flags, Floats, Ints
+from gboard_sim.seam.uploads import Dropouts, Uploads
 
 
 class FlightDesk:

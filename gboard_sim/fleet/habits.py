@@ -22,7 +22,7 @@ from gboard_sim.fleet.intervals import TICKS_PER_S, Intervals
 from gboard_sim.fleet.person_day import DAY_TICKS, Signals, live
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.users import DAY_BEGINS_H, Small, Users, draw_users
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 from gboard_sim.units import DAY_S, HOUR_S
 
 _CHUNK = 16_384  # phones generated together: what fits the processor's cache; changes nothing

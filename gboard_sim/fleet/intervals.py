@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import ranges
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 TICKS_PER_S = 1024.0
 

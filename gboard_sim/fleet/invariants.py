@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.admission import AdmissionRules
-from gboard_sim.records import Flags, Floats, Ints, Sessions
+from gboard_sim.seam.records import Flags, Floats, Ints, Sessions
 from gboard_sim.units import HOUR_S
 
 _TIME_TOLERANCE_S = 1e-6  # a session's phases are added up in floating point

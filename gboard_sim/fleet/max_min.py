@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 
 def max_min(cap: Floats, route: Ints, capacity: Floats) -> Floats:

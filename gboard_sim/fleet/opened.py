@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gboard_sim.fleet.asked import Asked
 from gboard_sim.fleet.pricing import Priced
-from gboard_sim.records import Ints, Task
+from gboard_sim.seam.records import Ints, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim import seeds
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import HOUR_S
 
 _SMALL = 2.0  # eligible phones per phone wanted below which a fleet is small (assumed)

@@ -8,9 +8,9 @@ from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.pricing import NextWindow, price
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.session import SessionDesk
-from gboard_sim.protocols import Codec, Learner, Triggered
-from gboard_sim.records import Attempt, Flags, Ints, Measure
-from gboard_sim.uploads import Sizes, StintRows
+from gboard_sim.seam.protocols import Codec, Learner, Triggered
+from gboard_sim.seam.records import Attempt, Flags, Ints, Measure
+from gboard_sim.seam.uploads import Sizes, StintRows
 
 REPORT_BYTES = 96
 """What a phone sends of an evaluation: a dozen numbers, each of eight bytes (assumed)."""

@@ -24,7 +24,7 @@ from gboard_sim.fleet.users import (
     shares,
     threshold,
 )
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 DAY_TICKS = 24 * TICKS_PER_H
 _INTO_BITS = 26  # of where in its slot a spell begins: finer than a tick

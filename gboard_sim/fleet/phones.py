@@ -8,7 +8,7 @@ from gboard_sim import seeds
 from gboard_sim.fleet.agenda import Agenda
 from gboard_sim.fleet.stints import StintLog
 from gboard_sim.fleet.windows import Calendar
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 NONE = np.iinfo(np.int32).max
 """The base version of a phone without a cycle: above all others, so that a minimum skips it."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.fleet.mix import Mix
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.units import HOUR_S, mbit_per_s
 
 

@@ -10,8 +10,8 @@ from gboard_sim.fleet.asked import Asked
 from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
 from gboard_sim.fleet.course import Course
 from gboard_sim.fleet.solo_sessions import NextWindow, SoloSessions
-from gboard_sim.purposes import CORRUPT
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.runlog.purposes import CORRUPT
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 __all__ = ["DOWNLOAD", "TRAIN", "UPLOAD", "NextWindow", "Priced", "price", "price_of", "shapes"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from gboard_sim.journal import Journal
-from gboard_sim.protocols import Learner
-from gboard_sim.records import Answer, Attempt, Cohort, Measure, Outcome
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.seam.protocols import Learner
+from gboard_sim.seam.records import Answer, Attempt, Cohort, Measure, Outcome
 
 
 class JournaledLearner:

@@ -17,8 +17,8 @@ from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
-from gboard_sim.records import Flags, Floats, Ints
-from gboard_sim.uploads import Dropouts
+from gboard_sim.seam.records import Flags, Floats, Ints
+from gboard_sim.seam.uploads import Dropouts
 
 Steps = Generator[simpy.Event, Any, None]
 

@@ -11,8 +11,8 @@ from gboard_sim.errors import ExperimentError
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import Population
-from gboard_sim.records import Floats, Ints
-from gboard_sim.typing_record import Typed
+from gboard_sim.seam.records import Floats, Ints
+from gboard_sim.seam.typing_record import Typed
 
 Weights = Literal["examples", "tokens", "uniform"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim.records import Flags, Floats, Ints, Task
+from gboard_sim.seam.records import Flags, Floats, Ints, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from gboard_sim.fleet.rules import StopRules
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.windows import Calendar
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Learner
-from gboard_sim.records import Cohort, Outcome
+from gboard_sim.seam.protocols import Learner
+from gboard_sim.seam.records import Cohort, Outcome
+from gboard_sim.seam.uploads import Dropouts, Uploads
 from gboard_sim.units import BYTES_PER_MB, DAY_S
-from gboard_sim.uploads import Dropouts, Uploads
 
 _AFTER_ALL = simpy.events.EventPriority(3)
 """simpy's own priorities are 0 and 1; shared links work out their rates at 2."""

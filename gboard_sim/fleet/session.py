@@ -11,9 +11,9 @@ from gboard_sim.fleet.phones import NONE, Phones
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.pricing import shapes
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Learner
-from gboard_sim.records import Flags, Floats, Ints, Task
-from gboard_sim.uploads import StintRows
+from gboard_sim.seam.protocols import Learner
+from gboard_sim.seam.records import Flags, Floats, Ints, Task
+from gboard_sim.seam.uploads import StintRows
 
 FORWARD_SHARE = 1.0 / 3.0
 """Of the operations of training on a token, those of the forward pass: the backward pass has two

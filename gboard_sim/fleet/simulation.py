@@ -33,10 +33,10 @@ from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource
 from gboard_sim.fleet.work import Work
-from gboard_sim.protocols import Answered, Codec, Learner, Schedule, Triggered
-from gboard_sim.records import Sessions
+from gboard_sim.seam.protocols import Answered, Codec, Learner, Schedule, Triggered
+from gboard_sim.seam.records import Sessions
+from gboard_sim.seam.uploads import Sizes
 from gboard_sim.units import DAY_S, HOUR_S
-from gboard_sim.uploads import Sizes
 
 _STRETCH_S = 900.0  # seconds of check-ins worked through together (assumed); never changes a bit
 

@@ -7,7 +7,7 @@ import numpy as np
 from gboard_sim.fleet.asked import Asked
 from gboard_sim.fleet.conditions import DOWNLOAD, TRAIN, UPLOAD, Conditions
 from gboard_sim.fleet.course import Course
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 NextWindow = Callable[[Ints, Floats], tuple[Floats, Floats]]
 """Phones and times to start and end of each one's next window, infinite where none is known."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 _NONE = -1
 _COMPACT_ABOVE = 65_536  # rows below which compaction is not worth a pass (assumed)

@@ -14,7 +14,7 @@ import numpy as np
 
 from gboard_sim.errors import TraceError
 from gboard_sim.fleet.intervals import Intervals, intersect, ticks, union
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.trace_file import TraceRows, read_rows
 from gboard_sim.units import DAY_S
 

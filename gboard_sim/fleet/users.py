@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gboard_sim import seeds
 from gboard_sim.fleet.availability import Availability
 from gboard_sim.fleet.population import Population
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import DAY_S, HOUR_S
 
 TICKS_PER_H = 3600 * 1024

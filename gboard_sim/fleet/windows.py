@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.fleet.intervals import TICKS_PER_S, Intervals
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 
 class WindowSource(Protocol):

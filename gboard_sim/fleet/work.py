@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gboard_sim.protocols import Schedule
-from gboard_sim.records import Flags, Floats, Ints, LocalWork
-from gboard_sim.typing_record import Typed
+from gboard_sim.seam.protocols import Schedule
+from gboard_sim.seam.records import Flags, Floats, Ints, LocalWork
+from gboard_sim.seam.typing_record import Typed
 
 _NO_CAP = np.iinfo(np.int64).max
 _EPOCHS, _STEPS, _BATCH, _CAP = range(4)

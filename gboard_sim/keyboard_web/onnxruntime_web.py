@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gboard_sim.errors import WebPageError
-from gboard_sim.runlog import writing
+from gboard_sim.runlog.directory import writing
 
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The build for processors alone: the least of the package's that has all operators, 14 MB."""

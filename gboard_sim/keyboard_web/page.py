@@ -12,7 +12,7 @@ from gboard_sim.errors import WebPageError
 from gboard_sim.keyboard.artefact import read_file, read_manifest
 from gboard_sim.keyboard.keyboard import Keyboard
 from gboard_sim.keyboard_web import onnxruntime_web
-from gboard_sim.runlog import writing
+from gboard_sim.runlog.directory import writing
 
 _SOURCES = Path(__file__).with_name("page")
 _SHOWN = {".html", ".css", ".js", ".svg"}

@@ -14,7 +14,7 @@ from gboard_sim import seeds
 from gboard_sim.learning.text.packing import Batch
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Flags, Ints, Vector
+from gboard_sim.seam.records import Flags, Ints, Vector
 
 BATCH = 8
 """Messages in a step (assumed)."""

@@ -23,7 +23,7 @@ from gboard_sim.learning.text.batches import TokenStore
 from gboard_sim.learning.text.packing import Batch
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Cohort, Vector
+from gboard_sim.seam.records import Cohort, Vector
 from gboard_sim.seeds import uniforms
 
 POOLED = -1

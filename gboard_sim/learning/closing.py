@@ -15,9 +15,9 @@ from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Name, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import MechanismState, ServerMechanism, Sharing, Summed
-from gboard_sim.records import Cohort, Vector
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import MechanismState, ServerMechanism, Sharing, Summed
+from gboard_sim.seam.records import Cohort, Vector
 
 CHUNK = 5
 """Uploads summed first: fixed, because it decides the order of the additions. It divides the round

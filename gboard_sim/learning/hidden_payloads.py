@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from gboard_sim.privacy_event import Unmasked
-from gboard_sim.privacy_protocols import MaskedSum, Masker, Masking
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Cohort, Floats
+from gboard_sim.seam.privacy_event import Unmasked
+from gboard_sim.seam.privacy_protocols import MaskedSum, Masker, Masking
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Cohort, Floats
 
 
 class HiddenPayloads:

@@ -18,8 +18,8 @@ from gboard_sim.learning.server_optimizers.optimizer import State
 from gboard_sim.learning.text.store import RowSet
 from gboard_sim.learning.weighted_sum import WeightedSum
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.privacy_protocols import Bound, Masker, Sharing
-from gboard_sim.records import Attempt, Ints, Measure, Upload, Vector
+from gboard_sim.seam.privacy_protocols import Bound, Masker, Sharing
+from gboard_sim.seam.records import Attempt, Ints, Measure, Upload, Vector
 
 
 @dataclass(frozen=True, slots=True)

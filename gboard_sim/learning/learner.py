@@ -13,7 +13,6 @@ from time import perf_counter
 import numpy as np
 
 from gboard_sim.errors import InvariantError
-from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
 from gboard_sim.learning.evaluation.held_out import HeldOutText
@@ -27,11 +26,12 @@ from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.version_maker import Made, VersionMaker
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import Mechanism
-from gboard_sim.protocols import Adaptive, Downlink, Triggered
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome
-from gboard_sim.typing_record import Typing
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import Mechanism
+from gboard_sim.seam.protocols import Adaptive, Downlink, Triggered
+from gboard_sim.seam.records import Answer, Attempt, Cohort, Ints, Measure, Outcome
+from gboard_sim.seam.typing_record import Typing
 
 
 class FederatedLearner:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from gboard_sim.learning.residuals import Kept
 from gboard_sim.learning.stopping import StopState
-from gboard_sim.privacy_protocols import MechanismState
-from gboard_sim.protocols import Memory
-from gboard_sim.records import Vector
+from gboard_sim.seam.privacy_protocols import MechanismState
+from gboard_sim.seam.protocols import Memory
+from gboard_sim.seam.records import Vector
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 

@@ -18,9 +18,9 @@ from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.text.batches import stint_batches, stint_tokens
 from gboard_sim.learning.text.store import TextStore
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.protocols import Downlink
-from gboard_sim.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Stint
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.protocols import Downlink
+from gboard_sim.seam.records import Answer, Attempt, Cohort, Ints, Measure, Outcome, Stint
+from gboard_sim.seam.typing_record import Typing
 
 PHONES = 16
 """Phones that one job trains and judges (assumed; never changes a result)."""

@@ -9,7 +9,7 @@ from gboard_sim.learning.measured import Trained
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Attempt
+from gboard_sim.seam.records import Attempt
 
 
 def kept_or_trained(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gboard_sim.records import Vector
-from gboard_sim.runlog import aside, writing
+from gboard_sim.runlog.directory import aside, writing
+from gboard_sim.seam.records import Vector
 
 MOST_BYTES = 1 << 30
 """Of files at a time (assumed: a scratch folder has room for them, and memory where it is one)."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gboard_sim.learning.jobs import MeasureAttempt
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import Pool
-from gboard_sim.records import Attempt, Cohort, Measure
+from gboard_sim.seam.records import Attempt, Cohort, Measure
 
 
 class Measuring:

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
-from gboard_sim import provenance
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.jobs import Job, Result
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.runlog import provenance
 
 MOST_DEATHS = 3
 """Deaths of workers on one job before the run gives up (assumed)."""

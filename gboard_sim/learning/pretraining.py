@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from gboard_sim.experiment_training import Pretraining
+from gboard_sim.experiment.training import Pretraining
 from gboard_sim.learning.central import CentralPlan, TrainStretch
 from gboard_sim.learning.jobs import Result, Stretched
 from gboard_sim.learning.pool import Key, Pool
 from gboard_sim.learning.server_optimizers import OPTIMIZERS
 from gboard_sim.learning.text.store import TextRows
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 LAST_RATE = 0.1
 """Share of the first pass's learning rate that is left in the last pass (assumed)."""

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from gboard_sim import provenance
 from gboard_sim.errors import GboardSimError, GboardSimWarning
 from gboard_sim.learning.jobs import Job, Result
 from gboard_sim.learning.pool import MOST_DEATHS, ONE_THREAD, Key
 from gboard_sim.learning.ray_cluster import imported
 from gboard_sim.learning.ray_worker import BroadcastVersions, RayWorker
 from gboard_sim.learning.workshop import Workshop
+from gboard_sim.runlog import provenance
 
 START_S = 120
 """Seconds in which workers must start (assumed: a machine under load imports slowly)."""

@@ -8,11 +8,11 @@ import platform
 from dataclasses import replace
 from typing import Any
 
-from gboard_sim import provenance
 from gboard_sim.learning.jobs import Job
 from gboard_sim.learning.worker import answer
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Vector
+from gboard_sim.runlog import provenance
+from gboard_sim.seam.records import Vector
 
 
 class BroadcastVersions:

@@ -29,10 +29,10 @@ import numpy as np
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.halves import Halves, halves
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Cohort, Vector
-from gboard_sim.runlog import aside, writing
-from gboard_sim.uploads import Uploads
+from gboard_sim.runlog.directory import aside, writing
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Cohort, Vector
+from gboard_sim.seam.uploads import Uploads
 
 Name = tuple[int, int]
 """Of a residual: the phone, and its own count of payloads before the one that left it."""

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gboard_sim.records import Vector
-from gboard_sim.runlog import aside, writing
+from gboard_sim.runlog.directory import aside, writing
+from gboard_sim.seam.records import Vector
 
 
 class Published(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

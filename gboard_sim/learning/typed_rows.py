@@ -18,9 +18,9 @@ import numpy as np
 from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.text.batches import TokenStore
 from gboard_sim.learning.text.packing import BOS, Ids
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Ints, Vector
-from gboard_sim.uploads import StintRows
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Ints, Vector
+from gboard_sim.seam.uploads import StintRows
 
 CRC_BYTES = 4
 

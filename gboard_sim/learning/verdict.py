@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gboard_sim.experiment import Evaluation
+from gboard_sim.experiment.experiment import Evaluation
 from gboard_sim.learning.baselines.kneser_ney_tuning import tune
 from gboard_sim.learning.baselines.unigram import Unigram
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
@@ -13,7 +13,7 @@ from gboard_sim.learning.law.ceiling import ceiling, true_mass
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.text.store import RowSet
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 TRAINED_ROWS = 2000
 """Trained-on messages that are judged, beside the held-out ones (assumed: a spot check)."""

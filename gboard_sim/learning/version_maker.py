@@ -7,10 +7,10 @@ from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import Mechanism
-from gboard_sim.protocols import Adaptive, Downlink, Memory
-from gboard_sim.records import Answer, Cohort, LocalWork, Outcome
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import Mechanism
+from gboard_sim.seam.protocols import Adaptive, Downlink, Memory
+from gboard_sim.seam.records import Answer, Cohort, LocalWork, Outcome
 
 _MARKS: dict[Answer, str] = {"bytes": "+", "send": "]"}
 """How far the shape of a session got that was trained for the sake of an answer."""

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 BLOCK = 16384
 """Numbers added at a time: 128 KiB in float64, an eighth of a core's second-level cache. Never

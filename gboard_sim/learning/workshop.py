@@ -22,9 +22,9 @@ from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
 from gboard_sim.learning.typed_rows import TypedRows, typed_words
-from gboard_sim.privacy_protocols import Mechanism
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Attempt
+from gboard_sim.seam.privacy_protocols import Mechanism
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Attempt
 
 
 @dataclass(frozen=True)

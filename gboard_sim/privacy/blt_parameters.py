@@ -17,7 +17,7 @@ import scipy
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.blt import Blt
 from gboard_sim.privacy.mechanisms.sum_noise import versions_of
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 DIGITS = 9
 """To which theta and theta' are rounded, so that processors that differ in the last bits of a

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 NEVER_AGAIN = 2**31 - 1
 """The separation of phones of which no upload was used twice: more versions than any run makes."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 # The scale and the products are rounded to float32, each by a factor of at most 1 + 2^-24; this
 # much shorter, the clipped norm is at most the clip and not merely close to it.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gboard_sim.privacy.mechanisms import discrete_gaussian as sampler
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 ORDERS: Floats = np.array([*range(2, 257), *range(272, 1025, 16), *range(1088, 8193, 64)], float)
 """Whole numbers, for which Skellam's bound is proved."""

@@ -8,7 +8,7 @@ from typing import Any
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.claim import Claim
-from gboard_sim.privacy_event import PrivacyEvent, Unmasked
+from gboard_sim.seam.privacy_event import PrivacyEvent, Unmasked
 
 _ROUNDED = 1e-9
 """Share by which float64 may round the same product in another order, and much more."""

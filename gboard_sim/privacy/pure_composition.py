@@ -14,7 +14,7 @@ import math
 import numpy as np
 import scipy
 
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 MOST_SUMMED = 20_000
 """Releases that are summed up one by one; more are bounded in closed form (assumed: a second)."""

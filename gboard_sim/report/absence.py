@@ -6,14 +6,14 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim import purposes
-from gboard_sim.records import Ints
 from gboard_sim.report import lorenz, quantity
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.drawing import SMALL, lying
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, ORANGE, STONE, Ink
 from gboard_sim.report.table import Table
+from gboard_sim.runlog import purposes
+from gboard_sim.seam.records import Ints
 
 _INKS: Mapping[str, Ink] = {
     "never eligible": STONE,

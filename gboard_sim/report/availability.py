@@ -5,12 +5,12 @@ from functools import partial
 
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, FleetFacts
 from gboard_sim.report.drawing import by_clock, by_hour, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, STONE
+from gboard_sim.seam.records import Floats
 
 
 def figure(contents: Contents) -> Figure:

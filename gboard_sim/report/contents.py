@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gboard_sim import purposes, served
 from gboard_sim.errors import RunDirectoryError
-from gboard_sim.records import Flags, Floats, Ints
 from gboard_sim.report.session_log import SessionLog
-from gboard_sim.runlog import RunDirectory
-from gboard_sim.tables import SCHEMAS
+from gboard_sim.runlog import purposes, served
+from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.tables import SCHEMAS
+from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.units import BYTES_PER_MB, DAY_S
 
 
@@ -118,7 +118,7 @@ class Contents:
         sessions: One row per session.
         versions: One row per version that a server step made, ascending.
         evaluations: One row per version, set and group.
-        served: One row per hour, see `gboard_sim.served`; None where no versions were installed.
+        served: One row per hour, see `gboard_sim.runlog.served`; None without installs.
         keyboard: What `gboard-sim keyboard` found, or None before that.
     """
 

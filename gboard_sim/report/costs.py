@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.drawing import beside, lying
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, STONE
+from gboard_sim.seam.records import Floats
 
 _BAR = 0.34  # height of one of two bars in a row of height 1
 

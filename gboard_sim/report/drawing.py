@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.palette import MUTED, PAPER, RULE, TEXT
+from gboard_sim.seam.records import Floats
 
 FONT = "DejaVu Sans"
 """What matplotlib measures text with; readers see their own system's font, which is narrower."""

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.drawing import SMALL, halo, upright
 from gboard_sim.report.figure import Figure, Panel
@@ -16,6 +15,7 @@ from gboard_sim.report.interval import LEAST, LEVEL
 from gboard_sim.report.palette import BLUE, MUTED, STONE, TEXT
 from gboard_sim.report.pareto import front
 from gboard_sim.report.sweep_contents import Cost, Setting, SweepContents
+from gboard_sim.seam.records import Floats
 
 _DECADES = 1.0
 """Costs that span more than these are drawn on a logarithmic scale (assumed)."""

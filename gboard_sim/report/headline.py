@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
-from gboard_sim.round_times import QUANTILES
+from gboard_sim.runlog.round_times import QUANTILES
 
 
 @dataclass(frozen=True, slots=True)

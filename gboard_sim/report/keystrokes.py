@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.drawing import beside, lying, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, STONE
 from gboard_sim.report.table import Table
+from gboard_sim.seam.records import Floats
 
 _SAVINGS = (
     ("perfect model", "savings_perfect", STONE),

@@ -5,12 +5,12 @@ from functools import partial
 from matplotlib.figure import FigureBase
 
 from gboard_sim import inequality
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import FleetFacts
 from gboard_sim.report.drawing import SMALL, upright
 from gboard_sim.report.figure import Panel
 from gboard_sim.report.palette import BLUE, MUTED, STONE
+from gboard_sim.seam.records import Floats
 
 
 def panel(fleet: FleetFacts) -> tuple[str, Panel] | None:

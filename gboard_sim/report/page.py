@@ -29,7 +29,7 @@ from gboard_sim.report import (
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.figure import Drawing
 from gboard_sim.report.palette import INKS
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog.directory import RunDirectory
 
 _FIGURES = (
     recall,

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 
 def front(cost: Floats, gain: Floats) -> npt.NDArray[np.int64]:

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from gboard_sim.records import Floats, Ints
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents
 from gboard_sim.report.drawing import SMALL, beside, halo, lying, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, MUTED, RULE
+from gboard_sim.seam.records import Floats, Ints
 
 _BARS = 30  # bars up to which every number of uploads has its own (assumed)
 

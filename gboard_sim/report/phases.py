@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import beside, lying
@@ -14,6 +13,7 @@ from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, ORANGE
 from gboard_sim.report.shapes import MOST
 from gboard_sim.report.table import Table
+from gboard_sim.seam.records import Floats
 
 _SECONDS = ("wait_s", "download_s", "train_s", "paused_s", "upload_s")
 _BYTES = ("download_bytes", "upload_bytes")

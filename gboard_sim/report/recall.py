@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import beside, halo, series, spread, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, MUTED
+from gboard_sim.seam.records import Floats
 
 _LEVELS = (
     ("ceiling", "ceiling_recall_at_3", (0, (1, 2))),

@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim import round_times
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import beyond, histogram, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, STONE
+from gboard_sim.runlog import round_times
+from gboard_sim.seam.records import Floats
 
 _SECOND = {
     "rounds": "The second includes selection, and whatever the server waited for.",

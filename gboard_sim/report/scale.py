@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.drawing import SMALL, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, MUTED, STONE
+from gboard_sim.seam.records import Floats
 
 Rows = Sequence[Mapping[str, Any]]
 

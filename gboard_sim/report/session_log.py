@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog.directory import RunDirectory
 
 
 class SessionLog:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.report.interval import Interval, interval
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog.directory import RunDirectory
 
 
 class Judges(StrEnum):
@@ -106,7 +106,7 @@ class Setting:
         costs: By the cost's name; of one with bounds from the mean low to the mean high estimate,
             of another over the seeds. Without those that a run lacks or that are infinite.
         done: Rows of the table, by seed, of the runs that came to an end.
-        courses: What those had reached and spent, version by version (`sweep_course`), by seed.
+        courses: What those had reached and spent, version by version (`sweep.course`), by seed.
     """
 
     number: int

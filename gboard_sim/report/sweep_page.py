@@ -9,7 +9,7 @@ from gboard_sim.report.sweep_analysis import SweepAnalysis
 from gboard_sim.report.sweep_contents import Judges, SweepContents
 from gboard_sim.report.sweep_tables import tables
 from gboard_sim.report.sweep_target import TARGETS, Target
-from gboard_sim.runlog import RunDirectory
+from gboard_sim.runlog.directory import RunDirectory
 
 
 def write_sweep_page(

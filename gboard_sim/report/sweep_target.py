@@ -1,7 +1,7 @@
 """What the settings of a sweep spend until they reach a recall that was set beforehand.
 
 A run reaches a target at the first version that validation users judged at no less; the version
-after may be below it again. Days, bytes and joules are those up to that version (`sweep_course`),
+after may be below it again. Days, bytes and joules are those up to that version (`sweep.course`),
 epsilon that of the whole run.
 """
 

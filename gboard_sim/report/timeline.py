@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim.records import Floats
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import POINTS, from_zero, points, series, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, ORANGE, STONE
+from gboard_sim.seam.records import Floats
 from gboard_sim.units import DAY_S, MINUTE_S
 
 _HEIGHT_PX = 320

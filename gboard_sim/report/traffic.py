@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim import purposes
-from gboard_sim.records import Floats, Ints
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, numbers
 from gboard_sim.report.drawing import by_hour, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, GREEN, ORANGE, STONE
+from gboard_sim.runlog import purposes
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import HOUR_S
 
 _NAMES: Mapping[str, str] = {

@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from gboard_sim import purposes
-from gboard_sim.records import Floats, Ints
 from gboard_sim.report import quantity
 from gboard_sim.report.contents import Contents, FleetFacts, numbers
 from gboard_sim.report.drawing import from_zero, upright
 from gboard_sim.report.figure import Figure, Panel
 from gboard_sim.report.palette import BLUE, ORANGE
 from gboard_sim.report.rounds import draw, in_words, quantile_marks, right
+from gboard_sim.runlog import purposes
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import HOUR_S
 
 

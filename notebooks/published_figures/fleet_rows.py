@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rows import Row, experiment
 
-from gboard_sim import world
-from gboard_sim.downloads import model_bytes
-from gboard_sim.experiment import Experiment
+from gboard_sim.world import world
+from gboard_sim.world.downloads import model_bytes
+from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.fleet.fake_learner import FakeLearner, plausible_typing
 from gboard_sim.fleet.fleet_end import FleetEnd
 from gboard_sim.fleet.simulation import simulate

@@ -9,7 +9,7 @@ from fleet_rows import FleetRun
 from rows import Row
 
 import gboard_sim
-from gboard_sim.experiment import Experiment
+from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.units import DAY_S
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 import gboard_sim
-from gboard_sim.experiment import Experiment
+from gboard_sim.experiment.experiment import Experiment
 
 HERE = Path(__file__).parent
 SEEDS = (1, 2, 3, 4, 5)

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from gboard_sim.cli_type import TypingApp
+from gboard_sim.cli.typing import TypingApp
 
 MEANT = "how do i get my sound card to work with"
 THEN = "the late"

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gboard_sim.bench import codecs
-from gboard_sim.cli import app
+from gboard_sim.cli.app import app
 from gboard_sim.communication.codecs import build
 from gboard_sim.rotation import rotate
 

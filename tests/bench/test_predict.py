@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gboard_sim.bench import predict
-from gboard_sim.cli import app
+from gboard_sim.cli.app import app
 from gboard_sim.errors import ArtefactError
 
 

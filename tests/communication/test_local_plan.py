@@ -2,7 +2,7 @@ import pytest
 
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.records import LocalWork
 
 
 def plan(**changes):

@@ -9,8 +9,8 @@ import pytest
 from gboard_sim.fleet.intervals import union
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.windows import FixedWindows
-from gboard_sim.records import LocalWork, Measure, Outcome
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.records import LocalWork, Measure, Outcome
+from gboard_sim.seam.typing_record import Typing
 
 
 @dataclass

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gboard_sim import seeds
-from gboard_sim.records import LocalWork
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.records import LocalWork
+from gboard_sim.seam.typing_record import Typing
 
 DRAWS = ("failure", "failure/when")
 CLOSE, TIMEOUT, LEAVE, ACT = range(4)  # order of events that fall on one instant

@@ -13,7 +13,7 @@ from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.records import Sessions
+from gboard_sim.seam.records import Sessions
 from tests.fleet.reference import random_world
 
 PHONES, DAYS = 30, 0.2

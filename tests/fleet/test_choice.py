@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gboard_sim.answers import read_outcomes
 from gboard_sim.fleet.choice import ChoiceRules, Chooser
 from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
@@ -15,8 +14,9 @@ from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.journal import Journal
-from gboard_sim.records import Outcome, Sessions
+from gboard_sim.runlog.answers import read_outcomes
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.seam.records import Outcome, Sessions
 
 
 def held(phones, at_s=None):

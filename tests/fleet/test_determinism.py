@@ -19,8 +19,8 @@ from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.records import LocalWork, Outcome, Sessions
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.records import LocalWork, Outcome, Sessions
+from gboard_sim.seam.typing_record import Typing
 
 PHONES, DAYS = 120, 1.0
 ROUNDS = RoundRules(goal=4, minimum=2, deadline_s=120.0, selection_timeout_s=1800.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gboard_sim.fleet.fake_learner import EvenTyping, FakeLearner, plausible_typing
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.typing_record import Typing
 from gboard_sim.units import DAY_S
 
 

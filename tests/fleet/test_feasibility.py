@@ -27,7 +27,7 @@ from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules, StopRules, check, whole_session_s
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.typing_record import Typing
 
 PHONES = 10
 DEMAND = Demand(

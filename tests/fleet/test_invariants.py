@@ -8,7 +8,7 @@ import pytest
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.admission import AdmissionRules
 from gboard_sim.fleet.invariants import Invariants
-from gboard_sim.records import Sessions
+from gboard_sim.seam.records import Sessions
 
 ZERO = np.zeros(2)
 

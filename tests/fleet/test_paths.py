@@ -15,7 +15,7 @@ from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.records import LocalWork, Sessions
+from gboard_sim.seam.records import LocalWork, Sessions
 
 AMPLE = Capacity(server_down_mbit_per_s=1e9, server_up_mbit_per_s=1e9)
 PHONES, DAYS = 300, 1.0

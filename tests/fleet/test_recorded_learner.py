@@ -8,9 +8,9 @@ import pytest
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.fleet.fake_learner import FakeLearner
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
-from gboard_sim.journal import Journal
-from gboard_sim.records import Attempt, Cohort, LocalWork, Measure, Outcome, Stint, Upload
-from gboard_sim.typing_record import Typing
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.seam.records import Attempt, Cohort, LocalWork, Measure, Outcome, Stint, Upload
+from gboard_sim.seam.typing_record import Typing
 
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)
 TYPING = Typing(np.array([0, 1, 2]), np.zeros(2), np.full(2, 5), 10, np.inf)

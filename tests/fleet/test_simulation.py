@@ -15,7 +15,7 @@ from gboard_sim.fleet.population import populate
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.records import LocalWork, Sessions
+from gboard_sim.seam.records import LocalWork, Sessions
 
 PACE = PaceRules(retry_s=(50.0, 50.0))
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gboard_sim import cli
+from gboard_sim.cli import app as cli
 from gboard_sim.errors import TraceError
 from gboard_sim.fleet.trace import TraceWindows, read_trace
 from gboard_sim.fleet.trace_conversion import convert

@@ -9,7 +9,7 @@ from gboard_sim.fleet.pacing import PaceRules
 from gboard_sim.fleet.rules import RoundRules
 from gboard_sim.fleet.simulation import simulate
 from gboard_sim.fleet.terms import Terms
-from gboard_sim.records import LocalWork, Measure
+from gboard_sim.seam.records import LocalWork, Measure
 
 RULES = RoundRules(goal=1, over_selection=1.0, deadline_s=100.0, minimum=1)
 WINDOWS = [(0, 100, 200), (0, 1000, 1100), (0, 2000, 2100), (0, 3000, 3010.5), (0, 4000, 4100)]

@@ -9,7 +9,7 @@ import pytest
 
 from gboard_sim import artefacts
 from gboard_sim.communication.codecs.fp32 import Fp32
-from gboard_sim.experiment_text import Text
+from gboard_sim.experiment.text import Text
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import load_spec

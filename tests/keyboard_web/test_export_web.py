@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gboard_sim import cli
+from gboard_sim.cli import app as cli
 from gboard_sim.keyboard_web.onnxruntime_web import FILES
 
 

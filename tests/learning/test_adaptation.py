@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gboard_sim import export
-from gboard_sim.adaptation_trial import adaptation, chosen, figures
 from gboard_sim.learning.adaptation import (
     LEAST_EARLIER,
     LEAST_LATER,
@@ -14,6 +13,7 @@ from gboard_sim.learning.adaptation import (
     hits,
     people,
 )
+from gboard_sim.trials.adaptation import adaptation, chosen, figures
 
 
 @pytest.fixture(scope="module")

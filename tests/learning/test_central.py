@@ -12,7 +12,7 @@ from gboard_sim.learning.central import CentralClosing, CentralPlan, TrainStretc
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.server_optimizers import adam
 from gboard_sim.learning.text.batches import TokenStore
-from gboard_sim.records import Cohort, LocalWork, Stint, Upload
+from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 PLAN = CentralPlan(rows="fleet", share=1.0, batch_size=4, optimizer="adam", options={"tau": 1e-6})
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)

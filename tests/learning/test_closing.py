@@ -10,7 +10,7 @@ from gboard_sim.learning.closing import CHUNK, TAIL, Averaging
 from gboard_sim.learning.jobs import ChunkSum
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.server_optimizers import fed_avg
-from gboard_sim.records import Cohort, LocalWork, Stint, Upload
+from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)
 SIZE = 5

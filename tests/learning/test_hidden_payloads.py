@@ -6,7 +6,7 @@ import pytest
 from gboard_sim.communication.codecs.modular import Modular
 from gboard_sim.learning.hidden_payloads import HiddenPayloads
 from gboard_sim.privacy.secure_aggregation.masking import PairwiseMasks
-from gboard_sim.records import Cohort, Upload
+from gboard_sim.seam.records import Cohort, Upload
 
 BITS, SIZE = 10, 60
 CODEC = Modular(BITS)

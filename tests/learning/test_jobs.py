@@ -17,7 +17,7 @@ from gboard_sim.privacy.mechanisms import LocalGaussian
 from gboard_sim.privacy.mechanisms.clip_bound import ClipBound
 from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam
 from gboard_sim.privacy.secure_aggregation.masking import PairwiseMasks
-from gboard_sim.records import LocalWork, Stint, Upload
+from gboard_sim.seam.records import LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=None, steps=3, batch_size=4, learning_rate=0.5)
 

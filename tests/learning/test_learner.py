@@ -12,10 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gboard_sim.answers import read_outcomes
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import InvariantError
-from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
@@ -29,9 +27,11 @@ from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.trainers.trainer import Trained
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
-from gboard_sim.records import Attempt, Cohort, Dropout, LocalWork, Stint, Upload
-from gboard_sim.tables import SCHEMAS
-from gboard_sim.typing_record import Typing
+from gboard_sim.runlog.answers import read_outcomes
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.runlog.tables import SCHEMAS
+from gboard_sim.seam.records import Attempt, Cohort, Dropout, LocalWork, Stint, Upload
+from gboard_sim.seam.typing_record import Typing
 
 WORK = LocalWork(epochs=None, steps=1, batch_size=2, learning_rate=0.5)
 PHONES, SIZE, PAYLOAD = 24, 2, 16 + 4 * 2

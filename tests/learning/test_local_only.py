@@ -6,7 +6,7 @@ import pytest
 from gboard_sim.learning.local_only import PHONES, LocalOnlyLearner
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.text.batches import stint_batches
-from gboard_sim.records import Cohort, LocalWork, Stint, Upload
+from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=2, steps=None, batch_size=4, learning_rate=1.0)
 

@@ -7,10 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gboard_sim.answers import read_measures, read_outcomes
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
-from gboard_sim.journal import Journal
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText
@@ -21,8 +19,10 @@ from gboard_sim.learning.server_optimizers import momentum
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.privacy.mechanisms import NoMechanism
-from gboard_sim.records import Cohort, LocalWork, Stint, Upload
-from gboard_sim.tables import SCHEMAS
+from gboard_sim.runlog.answers import read_measures, read_outcomes
+from gboard_sim.runlog.journal import Journal
+from gboard_sim.runlog.tables import SCHEMAS
+from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 WORK = LocalWork(epochs=1, steps=None, batch_size=4, learning_rate=0.5)
 

@@ -19,7 +19,7 @@ from gboard_sim.learning import worker
 from gboard_sim.learning.central import CentralPlan, TrainStretch
 from gboard_sim.learning.jobs import ScoreRows, TrainChunks
 from gboard_sim.learning.pool import MOST_DEATHS, InlinePool, ProcessPool
-from gboard_sim.records import LocalWork, Stint, Upload
+from gboard_sim.seam.records import LocalWork, Stint, Upload
 
 SCORE = ScoreRows(0, "test", np.arange(4))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment_training import Pretraining
+from gboard_sim.experiment.training import Pretraining
 from gboard_sim.learning.central import stream_batches
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.pretraining import LAST_RATE, pretrained

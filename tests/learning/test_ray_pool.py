@@ -18,14 +18,16 @@ import psutil
 import pytest
 
 import gboard_sim
-from gboard_sim import cli, provenance, simulate
+from gboard_sim import simulate
+from gboard_sim.cli import app as cli
 from gboard_sim.errors import ExperimentError, GboardSimError, GboardSimWarning
 from gboard_sim.learning import ray_cluster, ray_pool
 from gboard_sim.learning.jobs import MeasureAttempt, ScoreRows, TrainChunks
 from gboard_sim.learning.pool import MOST_DEATHS, InlinePool
 from gboard_sim.learning.ray_pool import RayPool
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import LocalWork, Stint, Upload
+from gboard_sim.runlog import provenance
+from gboard_sim.seam.records import LocalWork, Stint, Upload
 
 SCORE = ScoreRows(0, "test", np.arange(4))
 WORK = LocalWork(epochs=None, steps=1000, batch_size=4, learning_rate=0.1)

@@ -18,7 +18,7 @@ from gboard_sim.learning.closing import CHUNK, Averaging
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.residuals import Kept, Residuals, send
 from gboard_sim.learning.server_optimizers import fed_avg
-from gboard_sim.records import Cohort, Dropout, LocalWork, Stint, Upload
+from gboard_sim.seam.records import Cohort, Dropout, LocalWork, Stint, Upload
 from gboard_sim.seeds import stream
 
 WORK = LocalWork(epochs=1, steps=None, batch_size=8, learning_rate=0.5)

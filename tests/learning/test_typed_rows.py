@@ -18,8 +18,8 @@ from gboard_sim.learning.residuals import Carry
 from gboard_sim.learning.text.batches import TokenStore
 from gboard_sim.learning.text.packing import BOS
 from gboard_sim.learning.typed_rows import TypedRows, TypedSizes, bitmap_bytes, typed_words
-from gboard_sim.records import LocalWork, Stint, Upload
-from gboard_sim.uploads import StintRows
+from gboard_sim.seam.records import LocalWork, Stint, Upload
+from gboard_sim.seam.uploads import StintRows
 
 SPEC = replace(load_spec("tiny"), embedding=3, projection=3, units=4)
 CODECS = {

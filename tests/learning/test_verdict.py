@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gboard_sim.experiment import Evaluation
+from gboard_sim.experiment.experiment import Evaluation
 from gboard_sim.learning.baselines.kneser_ney_tuning import tune
 from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored

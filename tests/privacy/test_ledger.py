@@ -15,8 +15,8 @@ from gboard_sim.privacy.local_claim import local_gaussian_claim
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.server_sums import ServerSums
 from gboard_sim.privacy.mechanisms.tree import Tree
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import Summed
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import Summed
 
 CLAIM = local_gaussian_claim(epsilon=8.0, delta=1e-6, clip=0.5, max_uploads=4)
 EVENTS = tuple(

@@ -9,8 +9,8 @@ import pytest
 from dp_accounting import rdp
 
 import gboard_sim
-from gboard_sim import cli
-from gboard_sim.claims import at_server, claim_of
+from gboard_sim.claims.claims import at_server, claim_of
+from gboard_sim.cli import app as cli
 
 FILE = """
 name = "published"

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gboard_sim.runlog import SCHEMA, RunDirectory
-from gboard_sim.tables import SCHEMAS
+from gboard_sim.runlog.directory import SCHEMA, RunDirectory
+from gboard_sim.runlog.tables import SCHEMAS
 from tests.report.typed_run import FOUND
 
 

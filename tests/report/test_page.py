@@ -10,7 +10,7 @@ import pytest
 
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.report.page import write_page
-from gboard_sim.tables import SCHEMAS
+from gboard_sim.runlog.tables import SCHEMAS
 
 FIGURES = [
     "recall", "availability", "participants", "timeline", "rounds", "shapes", "phases", "waiting",
@@ -115,7 +115,7 @@ def test_the_page_is_made_without_pyplot(four):
     directory = four()
     script = (
         "import sys; from pathlib import Path; from gboard_sim.report.page import write_page; "
-        "from gboard_sim.runlog import RunDirectory; "
+        "from gboard_sim.runlog.directory import RunDirectory; "
         "write_page(RunDirectory.open(Path(sys.argv[1]))); "
         "print(sorted({'matplotlib.pyplot', 'torch', 'simpy', 'onnxruntime'} & set(sys.modules)))"
     )

@@ -4,10 +4,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gboard_sim import served
 from gboard_sim.errors import RunDirectoryError
 from gboard_sim.report import served as served_figure
 from gboard_sim.report.contents import Contents
+from gboard_sim.runlog import served
 
 ROWS = [
     {"at_s": 3600.0, "phones_served": 0.0, "recall_at_3": 0.0, "recall_at_3_injected": 0.0},

@@ -15,7 +15,7 @@ from gboard_sim.report.sweep_analysis import SweepAnalysis
 from gboard_sim.report.sweep_contents import COSTS, Judges, SweepContents
 from gboard_sim.report.sweep_page import write_sweep_page
 from gboard_sim.report.sweep_target import Target
-from gboard_sim.runlog import SCHEMA, RunDirectory
+from gboard_sim.runlog.directory import SCHEMA, RunDirectory
 
 SEEDS = (1, 2, 3)
 POINTS = [  # schedule, H, recall, MB up, days, joules, epsilon

@@ -14,7 +14,7 @@ from gboard_sim.communication.codecs.modular import Modular as Modular
 from gboard_sim.communication.codecs.one_bit import OneBit
 from gboard_sim.communication.codecs.random_mask import RandomMask
 from gboard_sim.communication.codecs.top_k import TopK
-from gboard_sim.protocols import Codec
+from gboard_sim.seam.protocols import Codec
 
 AnyCodec = Fp32 | Fp16 | KLevel | Drive | OneBit | TopK | RandomMask | Modular
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Vector
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

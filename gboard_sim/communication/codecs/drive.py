@@ -24,8 +24,8 @@ from gboard_sim.communication.codecs import payload, shared_key
 from gboard_sim.communication.codecs.blocks import blocks, rows_of
 from gboard_sim.communication.codecs.packing import Levels, Places, pack, packed_bytes, unpack
 from gboard_sim.communication.codecs.top_k import kept
-from gboard_sim.records import Vector
 from gboard_sim.rotation import BLOCK, rotate, rotate_back
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"driv"

@@ -7,7 +7,7 @@ import numpy as np
 
 from gboard_sim.communication.codecs import payload
 from gboard_sim.halves import Halves, halves
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 FLOAT16_BYTES = 2
 _LETTERS = b"fp16"

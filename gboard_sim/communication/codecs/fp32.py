@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from gboard_sim.communication.codecs import payload
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"fp32"

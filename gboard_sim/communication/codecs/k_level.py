@@ -18,8 +18,8 @@ from gboard_sim import seeds
 from gboard_sim.communication.codecs import payload, shared_key
 from gboard_sim.communication.codecs.blocks import Rows, blocks, rows_of
 from gboard_sim.communication.codecs.packing import Levels, pack, packed_bytes, unpack
-from gboard_sim.records import Vector
 from gboard_sim.rotation import rotate, rotate_back
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"klev"

@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 
 from gboard_sim.communication.codecs import payload
-from gboard_sim.protocols import Codec
-from gboard_sim.records import Vector
+from gboard_sim.seam.protocols import Codec
+from gboard_sim.seam.records import Vector
 
 LEVEL = 3
 """Of zstd, its own default (RFC 8878 leaves it to the encoder)."""

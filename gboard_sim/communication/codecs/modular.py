@@ -12,7 +12,7 @@ import numpy as np
 
 from gboard_sim.communication.codecs import payload
 from gboard_sim.communication.codecs.packing import pack_places, packed_bytes, unpack_places
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 _LETTERS = b"ring"
 MOST_BITS = 24

@@ -15,7 +15,7 @@ from gboard_sim.communication.codecs import payload
 from gboard_sim.communication.codecs.blocks import blocks, rows_of
 from gboard_sim.communication.codecs.drive import signed
 from gboard_sim.communication.codecs.packing import Levels, pack, packed_bytes, unpack
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"1bit"

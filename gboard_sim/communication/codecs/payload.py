@@ -12,7 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 HEADER_BYTES = 16
 MAX_COUNT = 2**32 - 1

@@ -14,7 +14,7 @@ from gboard_sim import seeds
 from gboard_sim.communication.codecs import payload, shared_key
 from gboard_sim.communication.codecs.packing import Places
 from gboard_sim.communication.codecs.top_k import kept
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"mask"

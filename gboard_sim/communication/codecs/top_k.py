@@ -18,7 +18,7 @@ from gboard_sim.communication.codecs.packing import (
     place_bits,
     unpack_places,
 )
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"topk"

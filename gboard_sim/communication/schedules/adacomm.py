@@ -10,8 +10,8 @@ from math import isfinite, sqrt
 from typing import ClassVar
 
 from gboard_sim.communication.schedules.every_window import EveryWindow, amount, ceil, changed
-from gboard_sim.protocols import Memory
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.protocols import Memory
+from gboard_sim.seam.records import LocalWork
 
 
 @dataclass(frozen=True, slots=True)

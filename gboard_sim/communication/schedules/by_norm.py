@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from gboard_sim.communication.local_plan import LocalPlan
-from gboard_sim.records import Flags, Floats, Ints, LocalWork
+from gboard_sim.seam.records import Flags, Floats, Ints, LocalWork
 
 
 @dataclass(frozen=True, slots=True)

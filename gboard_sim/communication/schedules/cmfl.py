@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from gboard_sim.communication.schedules.every_window import EveryWindow
-from gboard_sim.records import Flags, Floats, Ints, LocalWork
+from gboard_sim.seam.records import Flags, Floats, Ints, LocalWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.communication.schedules.every_window import ceil
-from gboard_sim.records import Flags, Ints, LocalWork
+from gboard_sim.seam.records import Flags, Ints, LocalWork
 from gboard_sim.units import BYTES_PER_MB
 
 

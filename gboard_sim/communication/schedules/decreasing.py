@@ -9,7 +9,7 @@ from math import isfinite, pow
 from typing import ClassVar
 
 from gboard_sim.communication.schedules.every_window import EveryWindow, ceil, scaled
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.records import LocalWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from gboard_sim.communication.local_plan import LocalPlan
-from gboard_sim.records import Flags, Ints, LocalWork
+from gboard_sim.seam.records import Flags, Ints, LocalWork
 
 
 @dataclass(frozen=True, slots=True)

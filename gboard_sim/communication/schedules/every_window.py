@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from gboard_sim.communication.local_plan import LocalPlan
-from gboard_sim.records import Flags, Ints, LocalWork
+from gboard_sim.seam.records import Flags, Ints, LocalWork
 
 MOST = 10_000
 """Largest H that a growing rule asks for where no cap is given: a rule that grows without end would

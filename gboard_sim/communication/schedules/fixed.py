@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gboard_sim.communication.schedules.every_window import EveryWindow
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.records import LocalWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import ClassVar
 
 from gboard_sim.communication.schedules.by_norm import ByNorm
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

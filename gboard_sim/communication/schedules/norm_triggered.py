@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from gboard_sim.communication.schedules.by_norm import ByNorm
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import ClassVar
 
 from gboard_sim.communication.schedules.every_window import EveryWindow, floor, scaled
-from gboard_sim.records import LocalWork
+from gboard_sim.seam.records import LocalWork
 
 _LARGE = 1e9  # alpha / eta beyond which every cap holds; its square is still a whole number
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gboard_sim import ranges
 from gboard_sim.learning.baselines.ngram_counts import Level, Symbols, Words, contexts, find, levels
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 LEAST_DISCOUNT = 0.01  # so that no word is impossible anywhere (assumed)
 

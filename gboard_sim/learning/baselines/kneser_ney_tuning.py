@@ -18,7 +18,7 @@ from gboard_sim.learning.baselines.ngram_counts import (
     levels,
     longest,
 )
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 _STEPS = (0.2, 0.1, 0.05, 0.02)  # how far a discount is moved, in turn (assumed)
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim import ranges
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 Words = npt.NDArray[np.int32]
 """Word ids: indices of a lexicon, the same for every text of a run."""

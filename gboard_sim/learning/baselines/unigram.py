@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim.learning.baselines.ngram_counts import Words
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

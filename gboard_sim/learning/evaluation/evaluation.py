@@ -23,7 +23,7 @@ from gboard_sim.learning.evaluation.parts import Parts
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.jobs import Job, ScoreRows
 from gboard_sim.learning.text.store import RowSet
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 ROWS = 256
 """Messages that one job scores (assumed; never changes a result)."""

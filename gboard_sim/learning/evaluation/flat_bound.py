@@ -18,7 +18,7 @@ every piece.
 import numpy as np
 
 from gboard_sim.learning.model.numpy_model import Activations, NumpyModel
-from gboard_sim.records import Flags, Floats
+from gboard_sim.seam.records import Flags, Floats
 
 _LEAST = np.finfo(np.float32).tiny  # neither v nor b is let fall to 0: a larger one bounds too
 

@@ -21,8 +21,8 @@ from gboard_sim.learning.evaluation.parts import Parts
 from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.records import Cohort, Flags, Floats, Ints
-from gboard_sim.uploads import Uploads
+from gboard_sim.seam.records import Cohort, Flags, Floats, Ints
+from gboard_sim.seam.uploads import Uploads
 
 NEVER = np.iinfo(np.int64).max
 """The first version of a phone that no version used."""

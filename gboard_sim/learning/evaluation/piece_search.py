@@ -8,7 +8,7 @@ from gboard_sim import ranges
 from gboard_sim.learning.evaluation.piece_version import Version
 from gboard_sim.learning.evaluation.word_scorer import SHOWN
 from gboard_sim.learning.trainers.trainer import Carry
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 BLOCK = 256  # contexts ranked together (assumed): their candidates stay in the cache
 _TRIED = 8  # words tried to learn what the third best is worth (assumed; see `Search`)

@@ -10,7 +10,7 @@ from gboard_sim.learning.evaluation.spellings import Spellings
 from gboard_sim.learning.evaluation.token_spread import TokenSpread
 from gboard_sim.learning.model.numpy_model import Activations, NumpyModel
 from gboard_sim.learning.trainers.trainer import Carry
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 _TOGETHER = 1024  # first pieces stepped over together (assumed): they stay in the cache
 _LEAST = np.finfo(np.float32).tiny  # a smaller boundary counts as this much, not as log 0

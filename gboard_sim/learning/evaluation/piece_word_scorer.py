@@ -20,7 +20,7 @@ from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.text.vocabulary import Vocabulary
 from gboard_sim.learning.trainers.trainer import Carry, empty_carry
-from gboard_sim.records import Floats, Ints, Vector
+from gboard_sim.seam.records import Floats, Ints, Vector
 
 
 class PieceWordScorer:

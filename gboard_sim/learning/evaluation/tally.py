@@ -7,7 +7,7 @@ import numpy as np
 
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.text.corpus import WordIds
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

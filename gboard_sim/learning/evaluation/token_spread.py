@@ -17,7 +17,7 @@ import numpy as np
 
 from gboard_sim.learning.model.numpy_model import Activations, NumpyModel
 from gboard_sim.learning.trainers.trainer import Carry
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 
 class TokenSpread:

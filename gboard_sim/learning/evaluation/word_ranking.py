@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from gboard_sim import ranges
 from gboard_sim.keyboard.tokenizer import PieceTable, Tokenizer
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 NextLogprobs = Callable[[Ints, Sequence[tuple[int, ...]]], npt.NDArray[np.floating]]
 """Log-probabilities of every piece after a context and some pieces of a word.

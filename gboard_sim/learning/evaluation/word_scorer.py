@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.trainers.trainer import Trainer
-from gboard_sim.records import Ints, Vector
+from gboard_sim.seam.records import Ints, Vector
 
 SHOWN = 3
 """Words in a keyboard's suggestion strip (Hard et al. 2018, arXiv 1811.03604)."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from gboard_sim.learning.baselines.ngram_counts import Words
 from gboard_sim.learning.law.law import Law
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 _PRODUCT = 2**18
 """Multiplications in one matrix product. OpenBLAS spreads larger ones over threads, which wait for

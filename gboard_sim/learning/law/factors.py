@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from gboard_sim.errors import CatalogueError
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 ARRAYS = "law.npz"
 WORDS = "words.txt"

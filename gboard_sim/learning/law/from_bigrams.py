@@ -19,7 +19,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.learning.law.factors import Factors
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 SOURCE = "frequency_bigramdictionary_en_243_342.txt"
 LEFT_OUT = "left_out.txt"

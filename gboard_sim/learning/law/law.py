@@ -20,7 +20,7 @@ import numpy as np
 
 from gboard_sim.catalogue import locate
 from gboard_sim.learning.law.factors import Factors
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from gboard_sim import ranges, seeds
 from gboard_sim.learning.baselines.ngram_counts import Words
 from gboard_sim.learning.law.law import Law
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

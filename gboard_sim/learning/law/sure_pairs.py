@@ -16,7 +16,7 @@ from gboard_sim import ranges
 from gboard_sim.learning.baselines.ngram_counts import Words
 from gboard_sim.learning.law.ceiling import posterior
 from gboard_sim.learning.law.law import Law
-from gboard_sim.records import Flags, Floats, Ints
+from gboard_sim.seam.records import Flags, Floats, Ints
 
 LEAST = 0.1
 """Pairs that are less probable count as impossible (assumed): a lower bound, and hardly lower."""

@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gboard_sim.learning.model.quantization import MOST, Precision, rounded
 from gboard_sim.learning.model.spec import ModelSpec, layout
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 INT4_OPSET = 21
 """The first in which Cast reads int4; the graph's other operators are as in 18."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.learning.model.spec import ModelSpec, Tensor, layout, parameter_count
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 from gboard_sim.seeds import stream
 
 TRUNCATED_STD = 0.87962566103423978  # of a standard normal cut at two: Keras divides by it

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from gboard_sim.learning.model.spec import GATES, ModelSpec, layout
 from gboard_sim.learning.trainers.trainer import Carry
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 Activations = npt.NDArray[np.float32]
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.learning.model.spec import ModelSpec, layout
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 Precision = Literal["float32", "fp16", "int8", "int4"]
 """How the weights of `predict.onnx` are stored; activations are float32 in all of them."""

@@ -19,7 +19,7 @@ from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, Tensor, layout
 from gboard_sim.learning.model.trained_parts import Basis, TrainedParts
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.server_optimizers.optimizer import State
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 Real = TypeVar("Real", np.float32, np.float64)
 

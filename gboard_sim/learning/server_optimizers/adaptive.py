@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State, check_share
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 BLOCK = 16384
 """Parameters moved at a time, so that what lies between stays in a core's second-level cache

@@ -6,7 +6,7 @@ A learning rate of 1 is the paper's algorithm: the new parameters are the phones
 import numpy as np
 
 from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 
 def fed_avg() -> ServerOptimizer:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gboard_sim.learning.server_optimizers.optimizer import ServerOptimizer, State, check_share
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 
 def momentum(beta: float = 0.9) -> ServerOptimizer:

@@ -8,7 +8,7 @@ belongs to the caller, who hands over the rate of each step.
 from dataclasses import dataclass
 from typing import Protocol
 
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 State = dict[str, Floats]
 """What an optimiser remembers: named vectors of shape [P], in float64, as checkpoints keep them."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.errors import CorpusError
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 from gboard_sim.units import DAY_S, HOUR_S
 
 _SWING = 0.9

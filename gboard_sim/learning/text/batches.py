@@ -8,7 +8,7 @@ import numpy as np
 
 from gboard_sim import ranges
 from gboard_sim.learning.text.packing import Batch, Ids, pack
-from gboard_sim.records import Ints, Stint
+from gboard_sim.seam.records import Ints, Stint
 from gboard_sim.seeds import uniforms
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim import ranges
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.records import Floats, Ints
 
 WordIds = npt.NDArray[np.int32]
 

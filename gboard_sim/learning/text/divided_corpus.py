@@ -7,13 +7,13 @@ import numpy as np
 
 from gboard_sim import catalogue
 from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment_text import Text as Settings
+from gboard_sim.experiment.text import Text as Settings
 from gboard_sim.learning.law.law import Law
 from gboard_sim.learning.law.sampling import MessageCounts, sample
 from gboard_sim.learning.text.corpus import Corpus, arrange
 from gboard_sim.learning.text.corpus_reader import read_corpus
 from gboard_sim.learning.text.user_sets import UserSets, divide
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 SPARE_USERS = 1.1
 """Synthetic users drawn per user needed on average (assumed: the sets' sizes vary by chance)."""

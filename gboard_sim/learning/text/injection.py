@@ -10,10 +10,10 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.errors import CorpusError, ExperimentError
-from gboard_sim.experiment_text import Injection
+from gboard_sim.experiment.text import Injection
 from gboard_sim.keyboard.words import words
 from gboard_sim.learning.text.corpus import Corpus
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 
 def check(corpus: Corpus, word: str) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim import ranges
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 BOS = 1  # the start of a message, <s>; sentencepiece's id of it, and the padding's
 

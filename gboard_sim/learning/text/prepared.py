@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim import ranges, seeds
-from gboard_sim.experiment_text import Text as Settings
+from gboard_sim.experiment.text import Text as Settings
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet
 from gboard_sim.learning.law.law import Law
@@ -16,8 +16,8 @@ from gboard_sim.learning.text.injection import check, inject
 from gboard_sim.learning.text.store import RowSet, TextRows, TextStore, build_store, rows_of
 from gboard_sim.learning.text.user_sets import UserSets, later
 from gboard_sim.learning.text.vocabulary import Vocabulary, train_vocabulary
-from gboard_sim.records import Flags, Floats, Ints
-from gboard_sim.typing_record import Typing
+from gboard_sim.seam.records import Flags, Floats, Ints
+from gboard_sim.seam.typing_record import Typing
 from gboard_sim.units import DAY_S
 
 

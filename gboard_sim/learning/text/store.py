@@ -16,7 +16,7 @@ from gboard_sim.keyboard.tokenizer import Ids, PieceTable
 from gboard_sim.learning.text.batches import TokenStore
 from gboard_sim.learning.text.corpus import Corpus, WordIds
 from gboard_sim.learning.text.user_sets import UserSets
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 RowSet = Literal["public", "fleet", "later", "validation", "test"]
 """`fleet` is what phones may train on, phone `p` being owner `p`; `later` is what those users

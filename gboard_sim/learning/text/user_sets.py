@@ -11,7 +11,7 @@ import numpy as np
 
 from gboard_sim.errors import CorpusError
 from gboard_sim.learning.text.corpus import Corpus
-from gboard_sim.records import Flags, Ints
+from gboard_sim.seam.records import Flags, Ints
 
 _SALT = b"gboard_sim user sets"  # any fixed bytes; other bytes are another division
 

@@ -12,7 +12,7 @@ import sentencepiece
 from gboard_sim.errors import CorpusError
 from gboard_sim.keyboard.tokenizer import BEGIN, UNKNOWN, Tokenizer
 from gboard_sim.learning.text.corpus import Corpus
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 Kind = Literal["word", "unigram", "bpe"]
 

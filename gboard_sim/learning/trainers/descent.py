@@ -13,7 +13,7 @@ from gboard_sim.learning.model.definition import Text
 from gboard_sim.learning.model.spec import ModelSpec, layout
 from gboard_sim.learning.model.train_step import Gradient, Trained, differentiate
 from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 
 def _along(values: Tensor, like: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Which processor torch trains on, and how many phones at once: decided before a run begins."""
 
 from gboard_sim.errors import ExperimentError
-from gboard_sim.experiment import Experiment
+from gboard_sim.experiment.experiment import Experiment
 
 CUDA_PHONES = 60
 """Phones that train at once on a GPU where the experiment does not say (assumed: with gboard-cifg

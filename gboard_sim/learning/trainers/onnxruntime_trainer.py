@@ -16,7 +16,7 @@ from gboard_sim.learning.model.spec import TOP, ModelSpec, layout, parameter_cou
 from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.learning.text.packing import Batch, Ids
 from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 Array = npt.NDArray[Any]
 

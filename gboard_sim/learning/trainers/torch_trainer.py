@@ -15,7 +15,7 @@ from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.learning.text.packing import BOS, Batch, Ids
 from gboard_sim.learning.trainers.descent import Descent
 from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 WORKSPACE = ":4096:8"
 """Without it cuBLAS may not repeat its bits (NVIDIA's cuBLAS manual, Results Reproducibility)."""

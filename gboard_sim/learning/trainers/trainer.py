@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.text.packing import Batch, Ids
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,5 +30,5 @@ _KINDS = (
 )
 
 MECHANISMS: dict[str, type] = {kind.name: kind for kind in _KINDS}
-"""What carries out each mechanism of `gboard_sim.mechanism_table`: on a phone, as the noise that a
-server adds to sums, or as shares of it."""
+"""What carries out each mechanism of `gboard_sim.experiment.mechanisms`: on a phone, as the noise
+that a server adds to sums, or as shares of it."""

@@ -13,8 +13,8 @@ import numpy as np
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.sum_noise import Normals, uses_of, versions_of
 from gboard_sim.privacy.mechanisms.toeplitz import Numbers, row_deviation, sensitivity_squared
-from gboard_sim.privacy_protocols import MechanismState
-from gboard_sim.records import Floats
+from gboard_sim.seam.privacy_protocols import MechanismState
+from gboard_sim.seam.records import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gboard_sim.privacy.clipping import norm_of, shortened
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

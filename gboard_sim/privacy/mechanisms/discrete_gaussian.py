@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 MOST_SIGMA = 2.0**16
 """The table of a larger one would not fit a core's cache, and no payload of 24 bits needs one."""

@@ -21,9 +21,9 @@ from gboard_sim import rotation, seeds
 from gboard_sim.privacy.clipping import clip_l2
 from gboard_sim.privacy.mechanisms import discrete_gaussian
 from gboard_sim.privacy.mechanisms.integer_rounding import norm_bound, round_within
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import MechanismState, Released, Summed
-from gboard_sim.records import Floats, Ints, Vector
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import MechanismState, Released, Summed
+from gboard_sim.seam.records import Floats, Ints, Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from gboard_sim.records import Vector
+from gboard_sim.seam.records import Vector
 
 BETA = math.exp(-0.5)
 """As in the paper's experiments: at most so often is a draw out of bounds."""

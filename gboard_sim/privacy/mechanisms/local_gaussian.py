@@ -13,7 +13,7 @@ import numpy as np
 
 from gboard_sim.privacy.clipping import BLOCK, clip_l2
 from gboard_sim.privacy.mechanisms.noised_payload import NoisedPayload
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.records import Floats, Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.records import Floats, Vector
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.records import Floats, Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.records import Vector
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

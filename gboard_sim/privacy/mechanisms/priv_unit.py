@@ -20,8 +20,8 @@ import numpy as np
 
 from gboard_sim import seeds
 from gboard_sim.privacy.clipping import BLOCK, norm_of
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.records import Vector
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.records import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from gboard_sim.privacy.clipping import norm_of
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.clip_bound import ClipBound
 from gboard_sim.privacy.mechanisms.sum_noise import SumNoise
-from gboard_sim.privacy_event import PrivacyEvent
-from gboard_sim.privacy_protocols import MechanismState, Released, Summed
-from gboard_sim.records import Floats
+from gboard_sim.seam.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_protocols import MechanismState, Released, Summed
+from gboard_sim.seam.records import Floats
 
 _CLIP = "clip"
 _NOISE = "noise."

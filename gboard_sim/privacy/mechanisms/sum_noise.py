@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gboard_sim.privacy.bounds import Bounds
-from gboard_sim.privacy_protocols import MechanismState
-from gboard_sim.records import Floats
+from gboard_sim.seam.privacy_protocols import MechanismState
+from gboard_sim.seam.records import Floats
 
 Normals = Callable[..., Floats]
 """Standard normal draws by ids: the same for the same ids, independent for others. Shape [P]."""

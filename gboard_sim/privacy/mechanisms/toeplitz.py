@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gboard_sim.records import Floats
+from gboard_sim.seam.records import Floats
 
 Numbers = tuple[float, ...]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from gboard_sim.privacy.bounds import Bounds
 from gboard_sim.privacy.mechanisms.sum_noise import Normals, uses_of, versions_of
-from gboard_sim.privacy_protocols import MechanismState
-from gboard_sim.records import Floats, Ints
+from gboard_sim.seam.privacy_protocols import MechanismState
+from gboard_sim.seam.records import Floats, Ints
 
 MOST_EXACT = 40
 """Uses up to which patterns are searched, in seconds; above, nodes are bounded one by one."""

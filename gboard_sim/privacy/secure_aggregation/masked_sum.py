@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 
 from gboard_sim.privacy.secure_aggregation.phone import Phone
 from gboard_sim.privacy.secure_aggregation.server import Server, TooFewPhonesError
-from gboard_sim.privacy_event import Unmasked
-from gboard_sim.records import Ints
+from gboard_sim.seam.privacy_event import Unmasked
+from gboard_sim.seam.records import Ints
 
 
 class MaskedSum:

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 KEY_BYTES = 32
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from gboard_sim.errors import InvariantError
 from gboard_sim.privacy.secure_aggregation import shamir
 from gboard_sim.privacy.secure_aggregation.masks import agreed, mask, public_key
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 _CHANNEL, _PAIR = b"gboard_sim share", b"gboard_sim mask"
 _NONCE = bytes(12)  # every channel key seals one message

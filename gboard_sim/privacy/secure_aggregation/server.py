@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from gboard_sim.privacy.secure_aggregation import shamir
 from gboard_sim.privacy.secure_aggregation.masks import mask
 from gboard_sim.privacy.secure_aggregation.phone import Keys, pair_mask
-from gboard_sim.records import Ints
+from gboard_sim.seam.records import Ints
 
 
 class TooFewPhonesError(ValueError):

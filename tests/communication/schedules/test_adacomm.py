@@ -7,7 +7,7 @@ import pytest
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import ClassWork, LocalPlan
 from gboard_sim.communication.schedules.adacomm import AdaComm
-from gboard_sim.protocols import Adaptive
+from gboard_sim.seam.protocols import Adaptive
 
 WORK = LocalPlan(
     classes=("fast", "slow", "lazy"),

@@ -6,7 +6,7 @@ import pytest
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.communication.schedules.cmfl import Cmfl
-from gboard_sim.protocols import Triggered
+from gboard_sim.seam.protocols import Triggered
 
 WORK = LocalPlan(("phone",), 8, LearningRate(0.5), steps=4)
 SHARE = np.array([0.19, 0.2, 0.39, 0.4, 0.79, 0.8])

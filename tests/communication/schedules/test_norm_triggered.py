@@ -6,7 +6,7 @@ import pytest
 from gboard_sim.communication.learning_rate import LearningRate
 from gboard_sim.communication.local_plan import LocalPlan
 from gboard_sim.communication.schedules.norm_triggered import NormTriggered
-from gboard_sim.protocols import Triggered
+from gboard_sim.seam.protocols import Triggered
 
 WORK = LocalPlan(("phone",), 8, LearningRate(0.5, "step", every=3), steps=4)
 NORM = np.array([0.9, 1.0, 1.1, 5.0])

@@ -17,7 +17,7 @@ from gboard_sim.learning.evaluation.tally import Tally
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.jobs import ScoreRows
 from gboard_sim.learning.text.store import TextRows
-from gboard_sim.records import Cohort, LocalWork, Stint, Upload
+from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 LEXICON, LISTED = 9, np.array([0, 1, 2, 3, 4, 5, 7])
 WORK = LocalWork(epochs=1, steps=None, batch_size=2, learning_rate=0.5)

@@ -8,7 +8,7 @@ from gboard_sim.learning.text.batches import (
     stint_tokens,
 )
 from gboard_sim.learning.text.packing import Batch
-from gboard_sim.records import LocalWork, Stint
+from gboard_sim.seam.records import LocalWork, Stint
 
 LENGTHS = [3, 1, 4, 0, 5, 2, 6, 1]
 

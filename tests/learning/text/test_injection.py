@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gboard_sim.errors import CorpusError, ExperimentError
-from gboard_sim.experiment_text import Injection, Text
+from gboard_sim.experiment.text import Injection, Text
 from gboard_sim.keyboard.tokenizer import Tokenizer
 from gboard_sim.learning.text.corpus import arrange
 from gboard_sim.learning.text.divided_corpus import read_divided

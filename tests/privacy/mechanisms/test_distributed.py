@@ -12,7 +12,7 @@ from gboard_sim.privacy.mechanisms.distributed import (
     DistributedSkellam,
 )
 from gboard_sim.privacy.mechanisms.integer_rounding import norm_bound
-from gboard_sim.privacy_protocols import Summed
+from gboard_sim.seam.privacy_protocols import Summed
 
 KINDS = [DistributedSkellam, DistributedDiscreteGaussian]
 SIZE = 200_000

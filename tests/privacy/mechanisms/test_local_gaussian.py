@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian
-from gboard_sim.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_event import PrivacyEvent
 
 SIZE = 200_000
 CLIP, MULTIPLIER = 0.5, 3.0

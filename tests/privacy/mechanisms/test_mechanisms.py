@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from gboard_sim.mechanism_table import TABLE
+from gboard_sim.experiment.mechanisms import TABLE
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.privacy.mechanisms.distributed import DistributedSkellam
 from gboard_sim.privacy.mechanisms.local_gaussian import LocalGaussian

@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from gboard_sim.privacy import priv_unit_calibration as calibration
 from gboard_sim.privacy.mechanisms.priv_unit import PrivUnit
-from gboard_sim.privacy_event import PrivacyEvent
+from gboard_sim.seam.privacy_event import PrivacyEvent
 
 
 def density(cosine, parameters, size):

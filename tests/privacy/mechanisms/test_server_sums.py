@@ -9,7 +9,7 @@ import pytest
 from gboard_sim.privacy.mechanisms.adaptive_clip import AdaptiveClip
 from gboard_sim.privacy.mechanisms.independent import Independent
 from gboard_sim.privacy.mechanisms.server_sums import ServerSums
-from gboard_sim.privacy_protocols import Summed
+from gboard_sim.seam.privacy_protocols import Summed
 
 SIZE = 40_000
 SUMS = ServerSums(Independent(), noise_multiplier=1.5, clip=0.4, denominator=20.0, seed=3)

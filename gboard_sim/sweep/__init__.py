@@ -1,0 +1,1 @@
+"""Many runs of one experiment: a grid, its processes, its table."""

@@ -1,0 +1,1 @@
+"""What a run's model does for the people who type: the joins behind `gboard-sim keyboard`."""

@@ -1,0 +1,1 @@
+"""An experiment made concrete: its phones, its model, and what passes between them."""
