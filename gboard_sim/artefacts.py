@@ -23,7 +23,6 @@ from typing import Any
 
 from safetensors.numpy import save
 
-from gboard_sim.course.summary import plain
 from gboard_sim.keyboard.artefact import FORMAT
 from gboard_sim.keyboard.standalone import standalone
 from gboard_sim.learning.model.filled_graph import filled
@@ -32,6 +31,7 @@ from gboard_sim.learning.model.quantization import Precision
 from gboard_sim.learning.model.spec import layout
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.plain import plain
 from gboard_sim.seam.records import Vector
 
 

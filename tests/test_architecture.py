@@ -11,7 +11,8 @@ GROUND = {
     "rotation", "runlog", "seam", "seeds", "trace_file", "units",
 }  # fmt: skip
 JOINS = {
-    "artefacts", "claims", "course", "export", "registry", "simulate", "sweep", "trials", "world",
+    "artefacts", "claims", "course", "epsilon", "export", "model_spec", "registry", "simulate",
+    "sweep", "trials", "world",
 }  # fmt: skip
 FACES = {"__init__", "__main__", "cli"}
 PACKAGES = {

@@ -5,11 +5,10 @@ import json
 import pytest
 
 import gboard_sim
-from gboard_sim import simulate
-from gboard_sim.claims import epsilon
+from gboard_sim import epsilon, simulate
 from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.world.model_spec import parameters_of
+from gboard_sim.model_spec import parameters_of
 from tests.run_bits import bits
 
 pytestmark = pytest.mark.usefixtures("trains_here")

@@ -5,8 +5,7 @@ import json
 import pytest
 
 import gboard_sim
-from gboard_sim import simulate
-from gboard_sim.claims import epsilon
+from gboard_sim import epsilon, simulate
 from gboard_sim.errors import ExperimentError, IncompatibleError
 from gboard_sim.privacy.priv_unit_calibration import calibrated
 from gboard_sim.privacy.pure_claim import each_payload

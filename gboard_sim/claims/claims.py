@@ -9,6 +9,7 @@ from gboard_sim.claims import local as local_claims
 from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.experiment.mechanisms import TABLE
+from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.blt_parameters import best_blt
 from gboard_sim.privacy.bounds import Bounds, seen_in
 from gboard_sim.privacy.central_claim import central_claim
@@ -24,7 +25,6 @@ from gboard_sim.privacy.mechanisms.tree import Tree
 from gboard_sim.privacy.sampled_claim import SampledSums
 from gboard_sim.runlog.directory import RunDirectory
 from gboard_sim.seam.privacy_protocols import Mechanism, ServerMechanism
-from gboard_sim.world.model_spec import parameters_of
 
 BIT_NOISE_SHARE = 1.0 / 20.0
 """Of the denominator, the standard deviation of the noise on the sum of the bits: Andrew et al.

@@ -27,9 +27,9 @@ def epsilon(
     as_json: AsJson = False,
 ) -> None:
     """Work out both epsilons of a run again, or calibrate the noise of one that is planned."""
-    from gboard_sim.claims.epsilon import of_plan, of_run
-    from gboard_sim.course.summary import plain
+    from gboard_sim.epsilon import of_plan, of_run
     from gboard_sim.experiment import file as experiment_file
+    from gboard_sim.runlog.plain import plain
 
     with screen(quiet=True):
         if (directory is None) == (plan is None):

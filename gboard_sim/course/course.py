@@ -16,7 +16,7 @@ from gboard_sim.course.fleet_facts import fleet_facts
 from gboard_sim.course.fleet_figures import fleet_figures
 from gboard_sim.course.fleet_half import run_fleet
 from gboard_sim.course.learning_half import open_learner, open_workshop, replayed
-from gboard_sim.course.summary import Learnt, plain, summarise
+from gboard_sim.course.summary import Learnt, summarise
 from gboard_sim.course.text import with_text
 from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.fleet.fleet_end import FleetEnd
@@ -34,6 +34,7 @@ from gboard_sim.runlog.checkpoint import Checkpoint
 from gboard_sim.runlog.directory import RunDirectory
 from gboard_sim.runlog.journal import Journal
 from gboard_sim.runlog.ledger_file import LedgerFile
+from gboard_sim.runlog.plain import plain
 from gboard_sim.runlog.recorded_fleet import RecordedFleet
 from gboard_sim.seam.privacy_event import PrivacyEvent
 from gboard_sim.world import world

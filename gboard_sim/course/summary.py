@@ -65,7 +65,6 @@ the former in its payloads and downloads, for a full selection; the latter as fa
 models of the processors of all machines that took part: with more than one, bits may differ.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +80,7 @@ from gboard_sim.machine import MachineMeter
 from gboard_sim.privacy.ledger import Ledger
 from gboard_sim.runlog import served
 from gboard_sim.runlog.directory import SCHEMA, RunDirectory
+from gboard_sim.runlog.plain import plain
 from gboard_sim.runlog.provenance import processor
 from gboard_sim.world.world import World
 
@@ -273,14 +273,3 @@ def _machine(made: World, meter: MachineMeter, learnt: Learnt | None) -> dict[st
         "workers": learnt.pool.workers if learnt else 0,
         "processors": list(learnt.pool.processors) if learnt else [processor()],
     }
-
-
-def plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: NaN becomes null, infinity the string `infinity`."""
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return "infinity"
-    return value

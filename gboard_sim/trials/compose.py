@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from gboard_sim.course.summary import plain
 from gboard_sim.keyboard import offers
 from gboard_sim.keyboard.compose import Continuation, surest
 from gboard_sim.keyboard.keyboard import Keyboard
@@ -22,6 +21,7 @@ from gboard_sim.keyboard.typed import Typed
 from gboard_sim.learning.law.sure_pairs import best_coverage, pair_probabilities
 from gboard_sim.learning.text.corpus import Corpus
 from gboard_sim.learning.text.divided_corpus import DividedCorpus
+from gboard_sim.runlog.plain import plain
 from gboard_sim.seam.records import Ints
 
 SOURCES = ("model", "remembered", "remembered_new")

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from gboard_sim import seeds
-from gboard_sim.course.summary import plain
 from gboard_sim.course.text import experiment_with_text
 from gboard_sim.errors import ArtefactError
 from gboard_sim.experiment.experiment import Experiment
@@ -27,6 +26,7 @@ from gboard_sim.learning.text.corpus import Corpus
 from gboard_sim.learning.text.divided_corpus import DividedCorpus, read_divided
 from gboard_sim.learning.text.user_sets import later
 from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.plain import plain
 from gboard_sim.seam.records import Ints
 from gboard_sim.trials import compose as compose_trial
 from gboard_sim.world import world

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from gboard_sim.course.summary import plain
 from gboard_sim.course.text import experiment_with_text
 from gboard_sim.keyboard.keyboard import Keyboard
 from gboard_sim.keyboard.offers import wilson_low
@@ -23,6 +22,7 @@ from gboard_sim.learning.text.divided_corpus import read_divided
 from gboard_sim.learning.text.user_sets import later
 from gboard_sim.learning.trigger import Plan, chances, federated, log_loss
 from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.plain import plain
 from gboard_sim.seam.records import Flags, Floats, Ints
 
 MESSAGES = 4000

@@ -22,13 +22,13 @@ from gboard_sim.learning.model.spec import ModelSpec
 from gboard_sim.learning.model.trained_parts import TrainedParts
 from gboard_sim.learning.model.wire import Wire
 from gboard_sim.learning.server_optimizers import ServerOptimizer
+from gboard_sim.model_spec import parameters_of, parts_of, spec_of
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.mechanisms import MECHANISMS
 from gboard_sim.seam.privacy_protocols import Masking, Mechanism, ServerMechanism
 from gboard_sim.seam.protocols import Codec, Schedule, Sized
 from gboard_sim.world.channel import codec_of, downlink_of, refuse_unsized, schedule_of
 from gboard_sim.world.fleet_rules import rules_of, terms_of, windows_of
-from gboard_sim.world.model_spec import parameters_of, parts_of, spec_of
 
 
 @dataclass(frozen=True, slots=True)

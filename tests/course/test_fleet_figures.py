@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gboard_sim.course.fleet_figures import fleet_figures
-from gboard_sim.course.summary import plain
 from gboard_sim.runlog.directory import RunDirectory
+from gboard_sim.runlog.plain import plain
 from gboard_sim.runlog.tables import SCHEMAS
 
 SESSIONS = [

@@ -9,12 +9,12 @@ from gboard_sim.errors import ExperimentError
 from gboard_sim.experiment import file as experiment_file
 from gboard_sim.experiment.experiment import Experiment
 from gboard_sim.experiment.mechanisms import TABLE
+from gboard_sim.model_spec import parameters_of
 from gboard_sim.privacy.bounds import NEVER_AGAIN, Bounds
 from gboard_sim.privacy.claim import Claim
 from gboard_sim.privacy.ledger import Ledger, read_event
 from gboard_sim.runlog.directory import RunDirectory
 from gboard_sim.world import world
-from gboard_sim.world.model_spec import parameters_of
 
 
 def of_run(path: Path) -> dict[str, Any]:
