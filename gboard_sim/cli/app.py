@@ -1,4 +1,4 @@
-"""The command line: this package is all that prints or exits.
+"""The command `gboard-sim`: `run`, `fleet` and `report`, and where the other commands are joined.
 
 Data goes to stdout, logs and progress to stderr; `--json` puts the summary alone on stdout. A bad
 input ends with status 2 and one message.

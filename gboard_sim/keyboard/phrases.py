@@ -1,8 +1,9 @@
 """What this person has typed on this phone before, and may be typing again; it never leaves it.
 
 After `CONTEXT` words that were typed before, its message's beginning counting as one, the phrases
-that followed them then are likely to follow again: what followed n times of N has a probability of
-(n - `DISCOUNT`) / N. No model is so sure of what people say for the first time.
+that followed them then are likely to follow again: what followed n times of N, the message's end
+counting as what follows, has a probability of (n - `DISCOUNT`) / N. No model is so sure of what
+people say for the first time.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ class Phrases:
     def remember(self, message: Sequence[str]) -> None:
         """Keep what followed what in a message that has been typed."""
         symbols = ("", *message)  # the beginning
-        for place in range(CONTEXT, len(symbols)):
+        for place in range(CONTEXT, len(symbols) + 1):  # the end follows too
             context, following = symbols[place - CONTEXT : place], symbols[place : place + MOST]
             self._after.setdefault(context, []).append(following)
 

@@ -47,6 +47,7 @@ class HiddenPayloads:
                 if len(numbers) != self._travelling:
                     raise ValueError(f"{len(numbers)} numbers; wanted: {self._travelling}")
             except ValueError as error:
+                self._sum.refuse(self._taken, len(payload))
                 self._refused.append((self._cohort.uploads[self._taken - 1].session, str(error)))
             else:
                 self._sum.add(self._taken, numbers.astype(np.int64), len(payload))

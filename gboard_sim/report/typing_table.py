@@ -1,4 +1,4 @@
-"""What a model does for people who type, as lines for a terminal: the face of `keyboard_trial`."""
+"""What a model does for people who type, as lines for a terminal: the face of `trials.keyboard`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a trial.
 
     Args:
-        found: What `keyboard_trial.trial` returned, with `adaptation` and `trigger`, which
+        found: What `trials.keyboard.trial` returned, with `adaptation` and `trigger`, which
             may be None.
     """
     strip = found["strip"]

@@ -40,7 +40,7 @@ def facts(source: str) -> dict[str, Any]:
 def surroundings() -> dict[str, Any]:
     """What the bits of a job depend on where it is carried out, the source files included."""
     sources = sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         sources.update(path.read_bytes())
     return {
         "python": platform.python_version(),

@@ -56,7 +56,7 @@ def headline(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         moved = s["secure_aggregation_bytes"]
         masked = f"{moved['uplink'] / 1e6:.2f}, {moved['downlink'] / 1e6:.2f}"
         lost = f"{moved['uplink_lost'] / 1e6:.2f}, {moved['downlink_lost'] / 1e6:.2f}"
-        yield "MB up, down behind masks", f"{masked} (of phones that were lost: {lost})"
+        yield "MB up, down of all masked sums", f"{masked} (of phones that were lost: {lost})"
     machine = s["machine"]
     memory = f"{machine['peak_rss_bytes'] / 2**30:.2f} GiB"
     yield "wall seconds, peak memory", f"{machine['wall_s']:.0f}, {memory}"

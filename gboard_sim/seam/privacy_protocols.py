@@ -72,6 +72,10 @@ class MaskedSum(Protocol):
         """Take what the server read of a phone's payload. Shape [n]."""
         ...
 
+    def refuse(self, place: int, payload_bytes: int) -> None:
+        """Count a payload that cannot be read; its phone is not in the sum."""
+        ...
+
     def unmask(self) -> Ints:
         """The sum of what phones hid, in the ring, once. Shape [n].
 

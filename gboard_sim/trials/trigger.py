@@ -7,7 +7,7 @@ phone that judges has trained.
 
 from collections.abc import Callable
 from itertools import pairwise
-from math import exp
+from math import ceil, exp
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,7 @@ def chosen(chance: Floats, clicked: Flags) -> float:
         clicked: At least one. Shape [proposals].
     """
     of_clicks = np.sort(chance[clicked])
-    return float(of_clicks[int((1 - CLICKS_KEPT) * len(of_clicks))])
+    return float(of_clicks[len(of_clicks) - ceil(CLICKS_KEPT * len(of_clicks))])
 
 
 def surest(chance: Floats, many: int) -> Ints:

@@ -31,6 +31,8 @@ def test_what_followed_twice_of_three_times_is_offered_with_that_share():
     )
     assert known.continuations(["hi", "so", "how", "do"]) == []  # not after a beginning
     assert known.continuations(["so", "how"]) == []
+    known.remember(["so", "how", "do"])  # which ends there: now it is two of four
+    assert known.continuations(["so", "how", "do"])[0].probability == (2 - DISCOUNT) / 4
     assert Phrases().continuations(["a"] * 9) == []
 
 
@@ -43,7 +45,7 @@ def test_counts_are_those_of_a_search_through_all_that_was_typed(messages, befor
     followed = [
         line[place:]
         for line in (["", *message] for message in messages)
-        for place in range(CONTEXT, len(line))
+        for place in range(CONTEXT, len(line) + 1)
         if line[place - CONTEXT : place] == context
     ]
     for each in known.continuations(before):

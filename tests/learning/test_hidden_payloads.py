@@ -58,6 +58,13 @@ def test_a_payload_that_cannot_be_is_named_and_counts_for_nothing(lie, reason):
     assert session == 102
     assert reason in said
     assert payloads.record.sent == 5
+    lost = hidden()
+    lost.phones(0, 6)
+    lost.take([lie(sent[0])])
+    before = hidden()
+    before.phones(0, 6)
+    more = lost.record.lost_uplink_bytes - before.record.lost_uplink_bytes
+    assert more == len(lie(sent[0]))  # paid for, though never read
 
 
 def test_where_too_few_are_left_the_sum_is_of_nothing():

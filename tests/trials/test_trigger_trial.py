@@ -50,6 +50,12 @@ def test_the_threshold_keeps_the_wanted_share_of_the_clicks_and_is_the_highest_t
     assert clicked[chance > threshold].sum() < CLICKS_KEPT * clicked.sum()
 
 
+@pytest.mark.parametrize(("clicks", "kept"), [(5, 4), (10, 8), (11, 9)])
+def test_no_click_more_than_needed_is_kept(clicks, kept):
+    chance = np.linspace(0.1, 0.9, clicks)
+    assert (chance >= chosen(chance, np.ones(clicks, dtype=bool))).sum() == kept
+
+
 def test_without_clicks_there_is_no_trigger():
     bare = people(1)
     bare = Proposals(bare.features, np.zeros_like(bare.clicked), bare.first, bare.boundaries)

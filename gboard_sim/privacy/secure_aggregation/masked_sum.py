@@ -68,6 +68,10 @@ class MaskedSum:
         self._server.add(place, masked)
         self._up[place] += payload_bytes
 
+    def refuse(self, place: int, payload_bytes: int) -> None:
+        """Counts a payload that cannot be read: its phone stays out of the sum."""
+        self._up[place] += payload_bytes
+
     def unmask(self, gone: Collection[int] = ()) -> Ints:
         """The sum modulo 2^bits of what was added, once. Shape [n].
 

@@ -19,7 +19,7 @@ MADE = {name: kind() for name, kind in CODECS.items()} | {
         ("k_level", {"bits": 2, "rotate": True}),
         ("k_level", {"bits": 1, "rotate": True, "block": 5}),
         ("drive", {"scale": "least_error"}),
-        ("drive", {"share": 0.3, "block": 8}),
+        ("drive", {"share": 0.3, "block": 64}),
         ("one_bit", {"block": 4}),
         ("top_k", {"share": 0.5}),
         ("random_mask", {"share": 1.0}),
@@ -210,7 +210,7 @@ def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
     [
         ("fp32", {"bits": 4}, r"codec 'fp32' has no option 'bits'\(=4\); it has no options"),
         ("drive", {"bits": 2}, r"no option 'bits'\(=2\); it has scale, share, block"),
-        ("drive", {"block": 3}, r"block\(=3\) must be a power of two from 2 to 65536"),
+        ("drive", {"block": 3}, r"block\(=3\) must be a power of two from 64 to 65536"),
         ("drive", {"share": 0.0}, r"share\(=0.0\) must be between 0.001 and 1"),
         ("k_level", {"seed": 3}, r"no option 'seed'\(=3\); it has bits, rotate, block"),
         ("k_level", {"bits": 3}, r"bits\(=3\) must be 1, 2, 4 or 8"),
