@@ -65,8 +65,8 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
     assert ended.returncode == 0
     assert {"run", "fleet", "report", "list", "corpus"} <= set(ended.stdout.split())
     look = (
-        "import sys\nsys.argv = ['gboard-sim', '--help']\nfrom gboard_sim import cli\n"
-        "try: cli.main()\nexcept SystemExit: pass\n"
+        "import sys\nsys.argv = ['gboard-sim', '--help']\nfrom gboard_sim.cli import app\n"
+        "try: app.main()\nexcept SystemExit: pass\n"
         "print(sorted({'numpy', 'torch', 'simpy', 'pyarrow', 'onnxruntime'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

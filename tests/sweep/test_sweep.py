@@ -169,7 +169,10 @@ def said(monkeypatch, capsys):
     return carry_out
 
 
-def test_a_table_of_the_settings_goes_to_stdout_and_the_runs_to_stderr(grid, copied, said):
+def test_a_table_of_the_settings_goes_to_stdout_and_the_runs_to_stderr(
+    grid, copied, said, monkeypatch
+):
+    monkeypatch.delenv("COLUMNS", raising=False)  # what is piped is whole
     status, out, err = said("sweep", "--resume", copied, "--target", "50%", "--recall", "test")
     assert status == 0
     assert [line.split()[1] for line in err.splitlines()] == [row["run"] for row in grid.rows]
