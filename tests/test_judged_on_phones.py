@@ -11,7 +11,7 @@ from gboard_sim.errors import ExperimentError
 
 pytestmark = pytest.mark.usefixtures("trains_here")
 
-JUDGED = ["federated_evaluation.every=2", "federated_evaluation.goal=10"]
+JUDGED = ["federated_evaluation.every=2", "federated_evaluation.goal=10", "run.versions=8"]
 CHOSEN = ["protocol.selector=utility", "schedule.name=fixed", "protocol.pool=3.0"]
 
 

@@ -145,7 +145,7 @@ def check_feasible(
         False,
         f"can download the model, train on one message and upload in {key} = {limit_s:g}",
     )
-    met, fits, days = _eligible(windows, seconds, demand.stop.days)
+    met, fits, days = _eligible(windows, seconds, demand.stop.days, demand.terms.again_s)
     eligible = met > 0
     during = f"in the run's first {days} days" if days < demand.stop.days else "in the run"
     certain = days >= demand.stop.days
@@ -263,8 +263,13 @@ def _with_text(typing: Typed, phones: int, days: float, least: int) -> tuple[Fla
     return ever, mostly
 
 
-def _eligible(windows: WindowSource, seconds: Floats, days: float) -> tuple[Ints, Flags, float]:
-    """Windows of each phone, who has one for a whole session, and in how many days. Shape [n]."""
+def _eligible(
+    windows: WindowSource, seconds: Floats, days: float, again_s: float
+) -> tuple[Ints, Flags, float]:
+    """Windows of each phone, who has one for a whole session, and in how many days. Shape [n].
+
+    One that lasts longer than `again_s` counts as another every so often.
+    """
     met, fits = np.zeros(len(seconds), dtype=np.int64), np.zeros(len(seconds), dtype=bool)
     end_s = days * DAY_S
     known_s = 0.0
@@ -272,7 +277,8 @@ def _eligible(windows: WindowSource, seconds: Floats, days: float) -> tuple[Ints
         inside = (found.phone < len(seconds)) & (found.end_s > 0.0) & (found.start_s < end_s)
         phone = found.phone[inside]
         long = found.end_s[inside] - np.maximum(found.start_s[inside], 0.0)
-        met += np.bincount(phone, minlength=len(seconds))
+        parts = np.maximum(1.0, np.ceil(np.minimum(long, end_s) / again_s))
+        met += np.bincount(phone, weights=parts, minlength=len(seconds)).astype(np.int64)
         fits[phone[long >= seconds[phone]]] = True
         known_s = until_s
         if known_s >= min(end_s, _MOST_DAYS * DAY_S):
