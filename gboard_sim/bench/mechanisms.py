@@ -44,13 +44,15 @@ from gboard_sim.seam.protocols import Codec
 from gboard_sim.seam.records import Cohort
 
 SEED = 1
-CLIP = 1.0
+CLIP = 1.0  # this and what follows is assumed: how long noise takes hangs little on how much it is
 EPSILON = 8.0
 """Of a phone's whole run, with `UPLOADS` of it."""
 
 UPLOADS = 4
 VERSIONS = 100
 SEPARATION = 20
+"""In versions; the bands, too."""
+
 BITS = 16
 """Of the ring; the codec's default."""
 

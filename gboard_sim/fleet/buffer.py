@@ -9,19 +9,15 @@ Here phones are configured one by one, since nobody knows when their sessions en
 known beforehand, `buffer_in_arrays` makes the same run of many at once.
 """
 
-from collections.abc import Generator
-from typing import Any
-
 import numpy as np
 import simpy
 
+from gboard_sim.fleet.alarms import Steps
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.filling import Filling
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.server import Server
-
-Steps = Generator[simpy.Event, Any, None]
 
 
 class Buffer:

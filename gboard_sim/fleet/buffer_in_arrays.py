@@ -7,13 +7,11 @@ sorting times. What was found for phones that were turned away is thrown away.
 """
 
 from bisect import insort
-from collections.abc import Generator
 from heapq import heapify, heappop, heappush
-from typing import Any
 
 import numpy as np
-import simpy
 
+from gboard_sim.fleet.alarms import Steps
 from gboard_sim.fleet.buffer_rules import BufferRules
 from gboard_sim.fleet.filling import Filling
 from gboard_sim.fleet.flight import Flight
@@ -22,8 +20,6 @@ from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.selection import Seats, Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.seam.records import Flags, Floats, Ints
-
-Steps = Generator[simpy.Event, Any, None]
 
 _FORESEEN = 16  # sessions priced beyond those that places were counted for (assumed)
 
@@ -96,23 +92,28 @@ class BufferInArrays:
         takes, until_s = self._filling.takes(foreseen), np.inf
         free = np.zeros(len(wanted), dtype=bool)
         known = int(able[most + _FORESEEN]) if len(able) > most + _FORESEEN else len(wanted)
-        nth = 0
-        for row, at_s in enumerate(calling.checked_in_s[:known].tolist()):
+        nth: Ints = np.cumsum(wanted) - wanted  # a wanted phone's place among those foreseen
+        row = 0
+        while row < known:
+            at_s = float(calling.checked_in_s[row])
             if at_s >= until_s:
-                known = row
                 break
             while ends_s and ends_s[0] <= at_s:
                 heappop(ends_s)
                 at_work -= 1
-            free[row] = at_work < self._rules.concurrency
-            if free[row] and wanted[row]:
+            if at_work >= self._rules.concurrency:  # nobody finds a place before the next end
+                row = int(np.searchsorted(calling.checked_in_s, ends_s[0]))
+                continue
+            free[row] = True
+            if wanted[row]:
                 at_work += 1
-                heappush(ends_s, float(foreseen.ended_s[nth]))
-                if takes[nth]:
-                    insort(arrivals_s, float(foreseen.arrived_s[nth]))
+                heappush(ends_s, float(foreseen.ended_s[nth[row]]))
+                if takes[nth[row]]:
+                    insort(arrivals_s, float(foreseen.arrived_s[nth[row]]))
                     if len(arrivals_s) >= missing:
                         until_s = arrivals_s[missing - 1]
-            nth += int(wanted[row])
+            row += 1
+        known = min(known, int(np.searchsorted(calling.checked_in_s, until_s)))
         return Seats(free, known, until_s)
 
     def _go_on(self) -> None:

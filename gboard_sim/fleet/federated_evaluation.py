@@ -5,21 +5,18 @@ while a version is due, check-ins of phones that can judge it are held for that 
 enough, and all others are held for training; nobody is in two sessions.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
 import simpy
 
+from gboard_sim.fleet.alarms import Steps
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
 from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.seam.records import Ints
-
-Steps = Generator[simpy.Event, Any, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ Selection of the next round runs beside the reporting of the current one. The ph
 free again when it closes, or when their own session ends where that is later.
 """
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import simpy
 
 from gboard_sim import seeds
+from gboard_sim.fleet.alarms import Steps
 from gboard_sim.fleet.choice import Chooser
 from gboard_sim.fleet.flight import Flight
 from gboard_sim.fleet.flight_desk import FlightDesk
@@ -19,8 +19,6 @@ from gboard_sim.fleet.selection import Selection
 from gboard_sim.fleet.server import Server
 from gboard_sim.seam.records import Flags, Floats, Ints
 from gboard_sim.seam.uploads import Dropouts
-
-Steps = Generator[simpy.Event, Any, None]
 
 EVERYBODY = 2**31 - 1
 """More phones than any fleet has: a selection that is never full."""

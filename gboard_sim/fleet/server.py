@@ -5,16 +5,14 @@ Whatever happens between the server's own events is worked out as arrays up to t
 configures reports from processes of its own, woken by exact alarms.
 """
 
-import heapq
-from collections.abc import Callable, Generator, Mapping
-from itertools import count
-from math import inf, nextafter
-from typing import Any
+from collections.abc import Callable, Mapping
+from math import inf
 
 import numpy as np
 import simpy
 
 from gboard_sim.fleet.accounts import Accounts, Eligibility
+from gboard_sim.fleet.alarms import Alarms, Steps
 from gboard_sim.fleet.check_in import CheckIns
 from gboard_sim.fleet.continuous_sync import ContinuousSync
 from gboard_sim.fleet.flight_desk import FlightDesk
@@ -27,11 +25,6 @@ from gboard_sim.seam.protocols import Learner
 from gboard_sim.seam.records import Cohort, Outcome
 from gboard_sim.seam.uploads import Dropouts, Uploads
 from gboard_sim.units import BYTES_PER_MB, DAY_S
-
-_AFTER_ALL = simpy.events.EventPriority(3)
-"""simpy's own priorities are 0 and 1; shared links work out their rates at 2."""
-
-Steps = Generator[simpy.Event, Any, None]
 
 
 class Server:
@@ -95,8 +88,7 @@ class Server:
         self._beside: Selection | None = None
         self._beside_until_s = np.inf
         self._tend: Callable[[], None] = lambda: None
-        self._alarms: list[tuple[float, int, simpy.Event]] = []
-        self._number = count()
+        self._alarms = Alarms(env)
         self._begun: set[simpy.Event] = set()
         self._asked = 0
         self._oldest = 0
@@ -114,9 +106,7 @@ class Server:
 
     def alarm(self, at_s: float) -> simpy.Event:
         """An event that comes at exactly this time, before anything that phones do then."""
-        event = self._env.event()
-        heapq.heappush(self._alarms, (at_s, next(self._number), event))
-        return event
+        return self._alarms.at(at_s)
 
     def hold(self, selection: Selection, target: int) -> Selection:
         """Begins a selection: check-ins are accepted into it until `target` phones are held."""
@@ -167,11 +157,11 @@ class Server:
         if self.stop_reason is None:
             self.stop_reason, self.ended_s = "days", self.clock_s
         while self._begun or self._live:
-            next_s = min(self._alarm_s, self._env.peek())
+            next_s = min(self._alarms.next_s, self._env.peek())
             if next_s == np.inf:
                 break
             self.clock_s = max(self.clock_s, next_s)
-            yield from self._ring()
+            yield from self._alarms.ring(self.clock_s)
         self._accounts.flush()
         self._wait(self.version)
 
@@ -191,7 +181,7 @@ class Server:
         """One stretch of time without an event of the server's."""
         self._look_ahead()
         self._tend()
-        alarm_s = min(self._alarm_s, self._env.peek() if self._live else np.inf)
+        alarm_s = min(self._alarms.next_s, self._env.peek() if self._live else np.inf)
         until_s = min(
             until_s,
             alarm_s,
@@ -215,34 +205,11 @@ class Server:
             if gone.held:
                 self._flights.left(gone, gone.window_end_s)
                 self._phones.release(gone.phone, gone.window_end_s)
-        yield from self._ring()
+        yield from self._alarms.ring(self.clock_s)
 
     def _holding(self) -> list[Selection]:
         """Everything that phones are held in."""
         return [self.held] if self._beside is None else [self.held, self._beside]
-
-    @property
-    def _alarm_s(self) -> float:
-        """When the next alarm rings."""
-        return self._alarms[0][0] if self._alarms else np.inf
-
-    def _ring(self) -> Steps:
-        """Rings the alarms whose time has come, one after another."""
-        delay_s = max(self.clock_s - self._env.now, 0.0)
-        while self._env.now + delay_s < self.clock_s:  # rounded down, simpy would stand still
-            delay_s = nextafter(delay_s, inf)
-        yield self._after_all(delay_s)
-        while self._alarms and self._alarms[0][0] <= self.clock_s:
-            event = heapq.heappop(self._alarms)[2]
-            event.succeed()
-            yield self._after_all(0.0)
-
-    def _after_all(self, delay_s: float) -> simpy.Event:
-        """An event after everything else of its instant, what follows from that included."""
-        event = self._env.event()
-        event._ok, event._value = True, None
-        self._env.schedule(event, priority=_AFTER_ALL, delay=delay_s)
-        return event
 
     def step(
         self,

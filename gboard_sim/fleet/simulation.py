@@ -7,6 +7,7 @@ import simpy
 
 from gboard_sim.fleet.accounts import Accounts, Eligibility
 from gboard_sim.fleet.admission import Admission
+from gboard_sim.fleet.alarms import Steps
 from gboard_sim.fleet.allowance import Allowance
 from gboard_sim.fleet.buffer import Buffer
 from gboard_sim.fleet.buffer_in_arrays import BufferInArrays
@@ -28,7 +29,7 @@ from gboard_sim.fleet.phones import Phones
 from gboard_sim.fleet.population import Population
 from gboard_sim.fleet.rounds import Rounds
 from gboard_sim.fleet.rules import RoundRules, StopRules, Weights, check
-from gboard_sim.fleet.server import Server, Steps
+from gboard_sim.fleet.server import Server
 from gboard_sim.fleet.session import SessionDesk
 from gboard_sim.fleet.terms import Terms
 from gboard_sim.fleet.windows import Calendar, WindowSource

@@ -1,7 +1,5 @@
 """What passes between an experiment's phones and its server: when, and how it becomes bytes."""
 
-from dataclasses import replace
-
 from gboard_sim import seeds
 from gboard_sim.claims.distributed import beside_bytes
 from gboard_sim.communication import codecs, downlink, schedules
@@ -53,8 +51,7 @@ def codec_of(experiment: Experiment) -> Codec:
             "codec.scale = 'least_error'"
         )
     if isinstance(made, codecs.Modular):
-        up, down = beside_bytes(experiment)
-        return replace(made, beside_bytes=up, answer_bytes=down)
+        return codecs.Beside(made, *beside_bytes(experiment))
     if experiment.privacy.adaptive_clip is not None:
         return codecs.Beside(made, BIT_BYTES)
     return made

@@ -23,13 +23,10 @@ CODECS: dict[str, type[AnyCodec]] = {
 }
 """Every codec by its name in experiment files."""
 
-_NOT_ASKED = ("seed", "beside_bytes", "answer_bytes")
-"""What a codec is told by the rest of the experiment."""
-
 
 def options(name: str) -> tuple[str, ...]:
     """The keys of `[codec]` that the codec `name` understands, beside `name`."""
-    return tuple(field.name for field in fields(CODECS[name]) if field.name not in _NOT_ASKED)
+    return tuple(field.name for field in fields(CODECS[name]) if field.name != "seed")
 
 
 def is_biased(codec: Codec) -> bool:

@@ -1,4 +1,4 @@
-"""A payload with bytes beside it, which say what the update does not."""
+"""A payload with bytes beside it, each way, which say what the update does not."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,11 +15,14 @@ class Beside:
 
     Attributes:
         inner: The codec of the payload.
-        beside_bytes: What a phone sends beside each.
+        beside_bytes: What a phone sends beside each: such as keys and shares of secure aggregation,
+            or the bit of an adaptive clip.
+        answer_bytes: What it is sent for it: such as the other phones' keys and shares.
     """
 
     inner: Codec
     beside_bytes: int
+    answer_bytes: int = 0
 
     @property
     def name(self) -> str:

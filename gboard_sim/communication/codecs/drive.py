@@ -34,8 +34,8 @@ LEAST_SHARE = 1e-3
 """So that a large block keeps enough signs for a scale (assumed)."""
 
 LEAST_BLOCK = 64
-"""Below it the unbiased scale is biased: the squared bias is .0002 |x|^2 at 64 numbers, .003 at 16
-and .27 at 2 (measured on normal ones)."""
+"""Below it the unbiased scale is biased: the squared bias is .0002 |x|^2 at 64 numbers and .004 at
+16 (of normal ones; tests/communication/codecs/test_drive.py measures both)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,6 @@ class Modular:
 
     Attributes:
         bits: Of each number.
-        beside_bytes: What a phone sends beside each payload: keys and shares of secure aggregation.
-        answer_bytes: What it is sent for it: the other phones' keys and shares.
         name: Its name in experiment files.
         size: Follows from the number of parameters.
 
@@ -40,19 +38,17 @@ class Modular:
     size: ClassVar[Literal["fixed", "measured"]] = "fixed"
 
     bits: int = 16
-    beside_bytes: int = 0
-    answer_bytes: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= MOST_BITS:
             raise ValueError(f"bits(={self.bits}) must be between 1 and {MOST_BITS}")
 
     def payload_bytes(self, parameters: int) -> int:
-        """Size of what is sent for `parameters` numbers: header, numbers, and what goes beside."""
-        return payload.HEADER_BYTES + packed_bytes(parameters, self.bits) + self.beside_bytes
+        """Size of the encoding of `parameters` numbers, header included."""
+        return payload.HEADER_BYTES + packed_bytes(parameters, self.bits)
 
     def encode(self, update: Vector, phone: int, nth: int) -> bytes:
-        """The payload, without its mask and what goes beside it.
+        """The payload, without its mask.
 
         Raises:
             ValueError: `update` is no flat float32 vector of finite numbers.
@@ -66,13 +62,11 @@ class Modular:
         Raises:
             ValueError: The payload is damaged, or another codec's.
         """
-        count, body = payload.read(
-            _LETTERS, encoded, lambda count: payload.HEADER_BYTES + packed_bytes(count, self.bits)
-        )
+        count, body = payload.read(_LETTERS, encoded, self.payload_bytes)
         return unpack_places(body, count, self.bits).astype(np.float32)
 
     def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
-        """What the receiver reads, and the size of all that is sent; see `Codec.transmit`."""
+        """What the receiver reads, and its size; see `Codec.transmit`."""
         return self._modulo(update), self.payload_bytes(len(update))
 
     def _modulo(self, update: Vector) -> Vector:

@@ -220,7 +220,6 @@ def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
         ("top_k", {"share": 0.0}, r"share\(=0.0\) must be above 0 and at most 1"),
         ("random_mask", {"share": 1e-5}, r"share\(=1e-05\) must be between 0.0001 and 1"),
         ("modular", {"bits": 25}, r"bits\(=25\) must be between 1 and 24"),
-        ("modular", {"beside_bytes": 3}, r"no option 'beside_bytes'\(=3\); it has bits"),
         ("gzip", {}, r"codec name\(='gzip'\) must be one of fp32, fp16, k_level"),
     ],
 )

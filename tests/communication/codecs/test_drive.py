@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gboard_sim.communication.codecs import payload
+from gboard_sim.communication.codecs import drive, payload
 from gboard_sim.communication.codecs.drive import Drive
 from tests.communication.codecs.many_phones import nmse, received
 
@@ -41,6 +41,17 @@ def test_the_unbiased_scale_keeps_the_product_with_the_update(update, phone):
     read, _ = Drive().transmit(update, phone, 0)
     square = float(update.astype(np.float64) @ update)
     assert float(read.astype(np.float64) @ update) == pytest.approx(square, rel=1e-4, abs=1e-30)
+
+
+@pytest.mark.parametrize(("block", "expected"), [(16, 0.0036), (64, 0.00017)])
+def test_small_blocks_are_biased_which_is_why_there_is_a_least(block, expected, monkeypatch):
+    """Two halves of the phones, whose errors are independent: what they share is the bias."""
+    monkeypatch.setattr(drive, "LEAST_BLOCK", 2)
+    update = np.random.default_rng(5).normal(size=8192).astype(np.float32)
+    errors = [each - update for each in received(Drive(block=block), update, 2000)]
+    first, second = (np.mean(errors[half::2], axis=0) for half in (0, 1))
+    found = float(first @ second) / float(update @ update)
+    assert found == pytest.approx(expected, rel=0.35)
 
 
 def test_no_choice_of_coordinates_is_unfair_to_two_numbers_alone():

@@ -33,8 +33,3 @@ def test_sums_of_payloads_are_sums_of_what_they_carry(bits):
     total = sum(codec.transmit(row.astype(np.float32), 0, 0)[0].astype(np.int64) for row in numbers)
     half = 2 ** (bits - 1)
     assert ((total + half) % 2**bits - half == numbers.sum(axis=0)).all()
-
-
-def test_what_goes_beside_a_payload_is_paid_for():
-    assert Modular(16, beside_bytes=640).payload_bytes(100) == 16 + 200 + 640
-    assert Modular(16, beside_bytes=640).transmit(np.zeros(100, np.float32), 0, 0)[1] == 856
