@@ -184,7 +184,7 @@ def test_a_run_whose_text_is_not_there_or_another_is_refused(copy, tmp_path):
 
 def test_runs_without_a_model_are_refused(tmp_path):
     simulate.run_fleet(load("smoke", overrides=["run.days=0.5"]), out=tmp_path / "fleet")
-    with pytest.raises(RunDirectoryError, match="no model to export"):
+    with pytest.raises(RunDirectoryError, match="no model of a server"):
         export(tmp_path / "fleet")
     with pytest.raises(RunDirectoryError, match="not a run directory"):
         export(tmp_path)
