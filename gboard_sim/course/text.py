@@ -41,7 +41,7 @@ def experiment_with_text(directory: RunDirectory) -> Experiment:
     experiment = experiment_file.load(directory / "experiment.toml")
     if began.get("kind") != "run" or experiment.run.arm == "local-only":
         raise RunDirectoryError(
-            f"{directory.path}: no model of a server: the run was of the fleet alone, or every phone "
+            f"{directory.path}: no model of a server: it was of the fleet alone, or every phone "
             "trained a model of its own; hint: take a run of the arm federated or central"
         )
     source = experiment.text.source
