@@ -29,7 +29,7 @@ def run(out, *more, variant=None):
     [
         (["codec.name=fp32"], 16 + 4 * PARAMETERS),
         (["codec.name=k_level", "codec.bits=4"], 16 + 17 * 8 + PARAMETERS // 2),
-        (["codec.name=drive"], 16 + 8 + 2 * 4 + PARAMETERS // 8),
+        (["codec.name=drive"], 16 + 8 + 66 * 4 + PARAMETERS // 8),
     ],
 )
 def test_phones_send_the_bytes_of_their_codec_and_the_model_learns(tmp_path, codec, size):

@@ -71,9 +71,9 @@ class CodecOptions(Table):
         name: A name from the codecs.
         bits: Of each number: 1, 2, 4 or 8 (`k_level`), up to 24 (`modular`).
         rotate: Whether the update is rotated at random before (`k_level`).
-        block: Numbers that share a range or a scale (`k_level`, `one_bit`).
+        block: Numbers that share a range or a scale (`k_level`, `one_bit`, `drive`).
         scale: `unbiased` or `least_error` (`drive`).
-        share: Of the numbers, what is sent (`top_k`, `random_mask`).
+        share: What is sent, of the numbers (`top_k`, `random_mask`) or of the blocks (`drive`).
     """
 
     name: str = "fp32"

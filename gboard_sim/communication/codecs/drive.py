@@ -7,12 +7,10 @@ uniformly random R, and nearly so for a randomised Hadamard, with an error of ab
 (pi / 2 - 1) |x|^2. Nearly: where one of 1,024 numbers dominates, a squared bias of half a percent
 of |x|^2 was measured, and with many phones it is what stays.
 
-Less than a bit: the signs of a share q of the turned coordinates alone, as J. Konecny et al.,
-"Federated Learning: Strategies for Improving Communication Efficiency" (2016, arXiv 1610.05492)
-sample after a rotation, which spreads over all coordinates what each of the kept ones tells. The
-unbiased scale is then 1 / q times as large, the least-error scale the mean size of the kept ones;
-their errors become (pi / (2 q) - 1) |x|^2 and (1 - 2 q / pi) |x|^2. The kept ones are evenly
-spaced: the rotation's own signs are random, and with them every choice has the same mean.
+Less than a bit: the signs of a share q of the blocks alone. Some blocks of an update hold most of
+it (the words that a phone typed, the recurrent layer), so a block is sent with a chance in
+proportion to its norm (`sampling`), and its unbiased scale is 1 / chance times as large; the least
+error is that of the largest blocks, as they are.
 """
 
 from dataclasses import dataclass
@@ -20,18 +18,19 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from gboard_sim.communication.codecs import payload, shared_key
+from gboard_sim import seeds
+from gboard_sim.communication.codecs import payload, sampling, shared_key
 from gboard_sim.communication.codecs.blocks import blocks, rows_of
 from gboard_sim.communication.codecs.packing import Levels, Places, pack, packed_bytes, unpack
 from gboard_sim.communication.codecs.top_k import kept
 from gboard_sim.rotation import BLOCK, rotate, rotate_back
-from gboard_sim.seam.records import Vector
+from gboard_sim.seam.records import Floats, Vector
 from gboard_sim.units import FLOAT32_BYTES
 
 _LETTERS = b"driv"
 SCALES = ("unbiased", "least_error")
-LEAST_SHARE = 1e-3
-"""So that a large block keeps enough signs for a scale (assumed)."""
+USUAL_BLOCK = 1024
+"""The scales add a thirty-second of a bit to each number then."""
 
 LEAST_BLOCK = 64
 """Below it the unbiased scale is biased: the squared bias is .0002 |x|^2 at 64 numbers and .004 at
@@ -40,15 +39,16 @@ LEAST_BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """Body: the key; each block's scale; the signs, packed. A block is one of the rotation's.
+    """Body: the key; with a share, which blocks are sent, as bits; their scales; their signs.
+
+    A block is one of the rotation's; the rest behind the last whole one is always sent.
 
     Attributes:
         scale: `unbiased`, for means over many phones; `least_error`, for one.
-        share: Of the turned coordinates, those whose signs are sent; one of a block at least.
+        share: Of the whole blocks, those whose signs are sent; one at least.
         block: Numbers that are turned together and share a scale, a power of two. Error is spread
             over a block and stays in it: small blocks keep it off where little is to be told,
-            which a server optimiser that scales every coordinate by itself would make much of;
-            at 1024 the scales add a thirty-second of a bit to each number.
+            which a server optimiser that scales every coordinate by itself would make much of.
         seed: The experiment's seed.
         name: Its name in experiment files.
         size: Follows from the number of parameters.
@@ -62,23 +62,23 @@ class Drive:
 
     scale: str = "unbiased"
     share: float = 1.0
-    block: int = BLOCK
+    block: int = USUAL_BLOCK
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise ValueError(f"scale(={self.scale!r}) must be one of {', '.join(SCALES)}")
-        if not LEAST_SHARE <= self.share <= 1.0:
-            raise ValueError(f"share(={self.share}) must be between {LEAST_SHARE} and 1")
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError(f"share(={self.share}) must be above 0 and at most 1")
         if not LEAST_BLOCK <= self.block <= BLOCK or self.block.bit_count() != 1:
             allowed = f"a power of two from {LEAST_BLOCK} to {BLOCK}"
             raise ValueError(f"block(={self.block}) must be {allowed}")
 
     def payload_bytes(self, parameters: int) -> int:
         """Size of the encoding of `parameters` numbers, header included."""
-        scales = FLOAT32_BYTES * blocks(parameters, self.block)
-        start = payload.HEADER_BYTES + shared_key.KEY_BYTES
-        return start + scales + packed_bytes(self._sent(parameters), 1)
+        start = payload.HEADER_BYTES + shared_key.KEY_BYTES + self._bitmap_bytes(parameters)
+        signs = self._sent(parameters)
+        return start + FLOAT32_BYTES * blocks(signs, self.block) + packed_bytes(signs, 1)
 
     def encode(self, update: Vector, phone: int, nth: int) -> bytes:
         """The bytes that leave the sender.
@@ -86,71 +86,90 @@ class Drive:
         Raises:
             ValueError: `update` is no flat float32 vector of finite numbers.
         """
-        key, scales, signs = self._signs(update, phone, nth)
-        body = b"".join((shared_key.to_bytes(key), scales.astype("<f4").tobytes(), pack(signs, 1)))
-        return payload.frame(_LETTERS, len(update), body)
+        key, places, scales, signs = self._signs(update, phone, nth)
+        sent = np.zeros(8 * self._bitmap_bytes(len(update)), np.uint8)
+        if len(sent):
+            sent[places] = 1
+        parts = shared_key.to_bytes(key), pack(sent, 1), scales.astype("<f4").tobytes()
+        return payload.frame(_LETTERS, len(update), b"".join(parts) + pack(signs, 1))
 
     def decode(self, encoded: bytes) -> Vector:
         """The update that the receiver reads.
 
         Raises:
-            ValueError: The payload is damaged, another codec's, or holds NaN or infinity.
+            ValueError: The payload is damaged, another codec's, holds NaN or infinity, or another
+                number of blocks than it should.
         """
         count, body = payload.read(_LETTERS, encoded, self.payload_bytes)
         key, body = shared_key.from_bytes(body), body[shared_key.KEY_BYTES :]
-        end = FLOAT32_BYTES * blocks(count, self.block)
+        bitmap, body = body[: self._bitmap_bytes(count)], body[self._bitmap_bytes(count) :]
+        whole, signs = count // self.block, self._sent(count)
+        sent = unpack(bitmap, 8 * len(bitmap), 1) if bitmap else np.ones(whole, np.uint8)
+        places = np.flatnonzero(sent)
+        if len(places) != signs // self.block or (places >= whole).any():
+            raise ValueError(f"payload names {len(places)} of {whole} blocks")
+        end = FLOAT32_BYTES * blocks(signs, self.block)
         scales = np.frombuffer(body[:end], "<f4").astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # of a sender who lies
-            signs = unpack(body[end:], self._sent(count), 1)
-            update = self._read(key, scales, signs, count)
+            update = self._read(key, places, scales, unpack(body[end:], signs, 1), count)
         payload.refuse_unusable(update)
         return update
 
     def transmit(self, update: Vector, phone: int, nth: int) -> tuple[Vector, int]:
         """What the receiver reads, and its size; see `Codec.transmit`."""
-        key, scales, signs = self._signs(update, phone, nth)
-        return self._read(key, scales, signs, len(update)), self.payload_bytes(len(update))
+        key, places, scales, signs = self._signs(update, phone, nth)
+        read = self._read(key, places, scales, signs, len(update))
+        return read, self.payload_bytes(len(update))
 
-    def _signs(self, update: Vector, phone: int, nth: int) -> tuple[int, Vector, Levels]:
-        """The key, each block's scale, and the signs: 1 where a coordinate is negative."""
+    def _signs(self, update: Vector, phone: int, nth: int) -> tuple[int, Places, Vector, Levels]:
+        """The key, which whole blocks are sent, the scales, and the signs: 1 where negative."""
         key = shared_key.draw(self.seed, phone, nth)
         turned = rotate(payload.bounded(update), key, self.block)
-        scales, signs = [np.zeros(0)], [np.zeros(0, np.uint8)]
+        sizes, squares, widths = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
         for rows in rows_of(turned, self.block):
-            sent = rows if self.share == 1.0 else rows[:, self._places(rows.shape[1])]
-            if self.scale == "least_error":
-                scales.append(np.abs(sent).mean(axis=1, dtype=np.float64))
-            else:
-                sizes = np.abs(rows).sum(axis=1, dtype=np.float64)
-                sizes *= sent.shape[1] / rows.shape[1]
-                squares = np.square(rows, dtype=np.float64).sum(axis=1)
-                scales.append(np.divide(squares, sizes, out=np.zeros_like(sizes), where=sizes > 0))
-            signs.append(np.signbit(sent).view(np.uint8).ravel())
-        return key, np.concatenate(scales).astype(np.float32), np.concatenate(signs)
+            sizes.append(np.abs(rows).sum(axis=1, dtype=np.float64))
+            squares.append(np.square(rows, dtype=np.float64).sum(axis=1))
+            widths.append(np.full(*rows.shape))
+        size, square, width = map(np.concatenate, (sizes, squares, widths))
+        if self.scale == "least_error":
+            scales = size / width
+        else:
+            scales = np.divide(square, size, out=np.zeros_like(size), where=size > 0)
+        whole = len(turned) // self.block
+        places, chances = self._chosen(np.sqrt(square[:whole]), key)
+        scales = np.concatenate([scales[places] / chances, scales[whole:]])
+        sent = turned if len(places) == whole else _compact(turned, places, self.block)
+        return key, places, scales.astype(np.float32), np.signbit(sent).view(np.uint8)
 
-    def _read(self, key: int, scales: Vector, signs: Levels, count: int) -> Vector:
+    def _chosen(self, norms: Floats, key: int) -> tuple[Places, Floats]:
+        """Which whole blocks of these norms are sent, and the chance of each. Shapes [k]."""
+        number = kept(len(norms), self.share)
+        if self.scale == "least_error" or number == len(norms):
+            return np.sort(np.argsort(-norms, kind="stable")[:number]), np.ones(number)
+        chances = sampling.chances(norms, number)
+        start = seeds.stream(key, "blocks").random()
+        places = sampling.systematic(chances, number, start)
+        return places, chances[places]
+
+    def _read(self, key: int, places: Places, scales: Vector, signs: Levels, count: int) -> Vector:
         """The update of what was sent. Shape [count]."""
-        sent = signed(scales, signs, kept(self.block, self.share))
-        if self.share == 1.0:
-            return rotate_back(sent, key, self.block)
-        turned = np.zeros(count, np.float32)
-        at = 0
-        for rows in rows_of(turned, self.block):
-            places = self._places(rows.shape[1])
-            end = at + len(rows) * len(places)
-            rows[:, places] = sent[at:end].reshape(len(rows), -1)
-            at = end
+        turned = signed(scales, signs, self.block)
+        if len(turned) < count:
+            sent, turned = turned, np.zeros(count, np.float32)
+            whole = count // self.block * self.block
+            end = len(places) * self.block
+            turned[:whole].reshape(-1, self.block)[places] = sent[:end].reshape(-1, self.block)
+            turned[whole:] = sent[end:]
         return rotate_back(turned, key, self.block)
 
     def _sent(self, count: int) -> int:
         """How many signs are sent of `count` coordinates."""
         whole, rest = divmod(count, self.block)
-        return whole * kept(self.block, self.share) + kept(rest, self.share)
+        return kept(whole, self.share) * self.block + rest
 
-    def _places(self, width: int) -> Places:
-        """Places within a block of `width` coordinates whose signs are sent. Shape [k]."""
-        number = kept(width, self.share)
-        return np.arange(number, dtype=np.int64) * width // number
+    def _bitmap_bytes(self, count: int) -> int:
+        """Bytes that say which blocks are sent: none where all are."""
+        return packed_bytes(count // self.block, 1) if self.share < 1.0 else 0
 
 
 def signed(scales: Vector, signs: Levels, block: int) -> Vector:
@@ -161,3 +180,9 @@ def signed(scales: Vector, signs: Levels, block: int) -> Vector:
         np.multiply(rows, scales[at : at + len(rows), None], out=rows)
         at += len(rows)
     return numbers
+
+
+def _compact(turned: Vector, places: Places, block: int) -> Vector:
+    """Some of the whole blocks, and the rest behind the last. Shape [C]."""
+    whole = len(turned) // block * block
+    return np.concatenate([turned[:whole].reshape(-1, block)[places].ravel(), turned[whole:]])

@@ -192,9 +192,10 @@ def test_a_receiver_needs_nothing_but_the_payload(name):
         ("k_level", {"bits": 8}, 345 * 8 + 1_412_250),
         ("k_level", {"bits": 4}, 345 * 8 + 706_125),
         ("k_level", {"bits": 2, "rotate": True}, 8 + 345 * 8 + 353_063),
-        ("drive", {}, 8 + 22 * 4 + 176_532),
-        ("drive", {"share": 0.25}, 8 + 22 * 4 + 44_133),
-        ("drive", {"share": 0.5, "block": 1024}, 8 + 1380 * 4 + 88_266),
+        ("drive", {}, 8 + 1380 * 4 + 176_532),
+        ("drive", {"block": 65536}, 8 + 22 * 4 + 176_532),
+        ("drive", {"share": 0.25}, 8 + 173 + 346 * 4 + 44_180),  # 345 blocks and 154 numbers
+        ("drive", {"share": 0.5, "block": 256}, 8 + 690 + 2759 * 4 + 88_276),
         ("one_bit", {}, 345 * 4 + 176_532),
         ("top_k", {"share": 0.01}, 14_122 * 4 + 37_071),  # 14,122 places of 21 bits
         ("random_mask", {"share": 0.1}, 8 + 141_225 * 4),
@@ -211,7 +212,7 @@ def test_the_size_of_an_update_of_gboards_model_by_hand(name, given, body):
         ("fp32", {"bits": 4}, r"codec 'fp32' has no option 'bits'\(=4\); it has no options"),
         ("drive", {"bits": 2}, r"no option 'bits'\(=2\); it has scale, share, block"),
         ("drive", {"block": 3}, r"block\(=3\) must be a power of two from 64 to 65536"),
-        ("drive", {"share": 0.0}, r"share\(=0.0\) must be between 0.001 and 1"),
+        ("drive", {"share": 0.0}, r"share\(=0.0\) must be above 0 and at most 1"),
         ("k_level", {"seed": 3}, r"no option 'seed'\(=3\); it has bits, rotate, block"),
         ("k_level", {"bits": 3}, r"bits\(=3\) must be 1, 2, 4 or 8"),
         ("k_level", {"block": 0}, r"block\(=0\) must be at least 1 number"),
