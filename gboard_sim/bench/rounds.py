@@ -13,7 +13,7 @@ import numpy as np
 from gboard_sim.bench.work import SEED, Work
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.learning.closing import Averaging
-from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
+from gboard_sim.learning.evaluation.evaluation import EvaluationSet
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.model.graphs import find_graphs
@@ -135,7 +135,7 @@ def open_learner(
         snapshots=Snapshots(folder / "versions"),
         close=close,
         mechanism=workshop.mechanism,
-        validation=lambda version: Scoring.at(version, nobody),
+        validation=nobody,
         evaluate_every=NEVER,
         stop_rules=StopRules(),
         journal=Journal(folder / "journal"),

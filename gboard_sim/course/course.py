@@ -104,7 +104,7 @@ def carry_out(
             journal.rows("evaluations", metrics.rows(end.versions, name))
         journal.join(directory.path)
         version = learner.state.version
-        parameters = workshop.snapshots.read(version)
+        parameters = workshop.snapshots.read(learner.last)
         artefacts.write(
             directory, workshop, parameters, _provenance(experiment, text, version, verdict)
         )

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from gboard_sim.fleet.recorded_learner import RecordedLearner
 from gboard_sim.learning.central import CentralClosing, CentralPlan
 from gboard_sim.learning.closing import CHUNK, Averaging, Closing
-from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_groups
 from gboard_sim.learning.hidden_payloads import HiddenPayloads
 from gboard_sim.learning.learner import FederatedLearner
@@ -131,8 +130,6 @@ def open_learner(
     size, chain = model_bytes(made, workshop.tokens), published_chain(made, workshop.tokens)
     if settings.run.arm == "local-only":
         return LocalOnlyLearner(text.typing, size, text.store, settings.run.seed, pool, chain)
-    validation = text.evaluation_set("validation", settings.evaluation.validation_messages)
-
     residuals = _residuals(made, directory, state.residuals)
 
     def save(state: LearnerState) -> None:
@@ -149,7 +146,7 @@ def open_learner(
         snapshots=snapshots,
         close=_closing(made, text, snapshots, optimizer, residuals, workshop.wire.parameters),
         mechanism=made.mechanism,
-        validation=lambda version: Scoring.at(version, validation),
+        validation=text.evaluation_set("validation", settings.evaluation.validation_messages),
         evaluate_every=settings.evaluation.every,
         stop_rules=StopRules(
             settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain
@@ -168,6 +165,7 @@ def open_learner(
         residuals=residuals,
         enter=enter,
         downlink=chain,
+        ema_decay=settings.server.ema_decay,
     )
 
 

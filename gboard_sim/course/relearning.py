@@ -35,6 +35,7 @@ FREE = (
     "server.learning_rate",
     "server.decay",
     "server.options",
+    "server.ema_decay",
     "codec",
     "privacy.clip",
     "privacy.epsilon",

@@ -174,6 +174,9 @@ class Server(Table):
         decay: How it falls with the version.
         options: The optimiser's own numbers, such as `beta` or `beta_1`.
         weights: An upload's weight: its `examples` (messages), its `tokens`, or `uniform`.
+        ema_decay: What the exponential moving average of the server's versions keeps of itself at
+            each. The average is judged and exported, while phones train from the versions; with 0
+            there is none, and the last version is.
     """
 
     optimizer: str = "fed_avg"
@@ -181,6 +184,7 @@ class Server(Table):
     decay: LearningRateDecay = LearningRateDecay()
     options: dict[str, float] = {}
     weights: Literal["examples", "tokens", "uniform"] = "examples"
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
 class Central(InOnePlace):

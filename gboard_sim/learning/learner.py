@@ -21,6 +21,7 @@ from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.measuring import Measuring
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
@@ -45,7 +46,7 @@ class FederatedLearner:
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
         mechanism: What runs on the phones; its events are entered in the outcomes.
-        validation: A new scoring of the validation set at a version.
+        validation: What versions are judged on while the run lasts.
         evaluate_every: Versions between evaluations.
         stop_rules: When recall ends the run.
         journal: Where outcomes, versions and evaluations are appended, in order of versions.
@@ -61,6 +62,7 @@ class FederatedLearner:
         residuals: What phones keep for error feedback; None without it.
         enter: Told of every privacy event before the version that it is part of is published.
         downlink: What phones download; None for the whole model as it is.
+        ema_decay: Of the moving average that is judged; 0 where versions are.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
@@ -80,7 +82,7 @@ class FederatedLearner:
         snapshots: Snapshots,
         close: Callable[[Cohort], Closing],
         mechanism: Mechanism,
-        validation: Callable[[int], Scoring],
+        validation: EvaluationSet,
         evaluate_every: int,
         stop_rules: StopRules,
         journal: Journal,
@@ -95,6 +97,7 @@ class FederatedLearner:
         residuals: Residuals | None = None,
         enter: Callable[[PrivacyEvent], None] = lambda _event: None,
         downlink: Downlink | None = None,
+        ema_decay: float = 0.0,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -124,9 +127,11 @@ class FederatedLearner:
         updates, most = measured or (None, 0)
         compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measuring = Measuring(compares=compares, updates=updates, most=most)
+        self._average = MovingAverage(snapshots, ema_decay)
         self._maker = VersionMaker(
             answers=self.answers,
             snapshots=snapshots,
+            average=self._average,
             mechanism=mechanism,
             adaptive=adaptive,
             residuals=residuals,
@@ -145,7 +150,8 @@ class FederatedLearner:
         if state.version == 0:
             self._settled = -1
             self._made[0] = Made(Outcome(0), state)
-            self._judged.scorings[0] = validation(0)
+            self._average.begin(snapshots.read(0))
+            self._judged.scorings[0] = self._validated(0)
 
     @property
     def state(self) -> LearnerState:
@@ -214,15 +220,20 @@ class FederatedLearner:
         while self._settled < last or self._judged.reports:
             self._pump(waiting=True)
         if last % self._evaluate_every:  # settled before anyone knew that it was the last
-            scoring = self._validation(last)
+            scoring = self._validated(last)
             metrics = self.score(scoring)
             self._journal.rows("evaluations", metrics.rows(last, scoring.name))
             self.recall_at_3 = metrics.overall.recall_at_3
         return self._state
 
+    @property
+    def last(self) -> int:
+        """The number of the snapshot that is what the run came to."""
+        return self._average.judged(self._published)
+
     def scoring(self, evaluation_set: EvaluationSet) -> Scoring:
         """The judgement of a set at the newest version."""
-        return Scoring.at(self._published, evaluation_set)
+        return Scoring.at(self.last, evaluation_set)
 
     def score(self, scoring: Scoring) -> Metrics:
         """Score a set of messages; waits. The learner must have finished."""
@@ -234,6 +245,10 @@ class FederatedLearner:
     @property
     def _published(self) -> int:
         return self._state.version
+
+    def _validated(self, version: int) -> Scoring:
+        """The judgement of the validation set at a version."""
+        return Scoring.at(self._average.judged(version), self._validation)
 
     def _pump(self, *, waiting: bool, dispatch: bool = True) -> None:
         """Start what can start, take in what is done, and settle what can be settled."""
@@ -283,7 +298,7 @@ class FederatedLearner:
         version = made.state.version
         self._made[version] = made
         if version % self._evaluate_every == 0:
-            self._judged.scorings[version] = self._validation(version)
+            self._judged.scorings[version] = self._validated(version)
 
     def _settle(self) -> None:
         """Enter every version whose figures are all there, in order, and save what is due.

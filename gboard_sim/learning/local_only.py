@@ -130,6 +130,11 @@ class LocalOnlyLearner:
         tokens = sum(stint_tokens(self._fleet, stint, self._seed) for stint in trained)
         return LearnerState(0, 0, {}, Totals(self._sessions, 0, tokens, tokens))
 
+    @property
+    def last(self) -> int:
+        """The number of the snapshot that is exported: the model from which every phone starts."""
+        return 0
+
     def finish(self) -> LearnerState:
         """Nothing is under way."""
         return self.state

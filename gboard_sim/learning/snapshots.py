@@ -64,7 +64,11 @@ class Snapshots:
         return {"_folder": self._folder, "_mapped": {}}
 
     def forget_before(self, version: int) -> None:
-        """Remove every version older than this one but version 0, with which the last compares."""
+        """Remove every version older than this one but version 0, with which the last compares.
+
+        What lies under a negative number n goes with version `~n`; see `MovingAverage`.
+        """
         for old in self._folder.glob("*.npy"):
-            if 0 < int(old.stem) < version:
+            number = int(old.stem)
+            if 0 < max(number, ~number) < version:
                 old.unlink()

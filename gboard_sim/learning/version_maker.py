@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.seam.privacy_event import PrivacyEvent
@@ -39,6 +40,7 @@ class VersionMaker:
     Args:
         answers: Which answers to the fleet depend on weights.
         snapshots: Where the parameters of every version go.
+        average: What follows them.
         mechanism: What runs on the phones, and has events of its own.
         adaptive: The schedule, where local work depends on the loss.
         residuals: What phones keep for error feedback; None without it.
@@ -51,6 +53,7 @@ class VersionMaker:
         *,
         answers: frozenset[Answer],
         snapshots: Snapshots,
+        average: MovingAverage,
         mechanism: Mechanism,
         adaptive: Adaptive | None,
         residuals: Residuals | None,
@@ -60,6 +63,7 @@ class VersionMaker:
         self._marks = tuple(mark for answer, mark in _MARKS.items() if answer in answers)
         self._tells_utility = "utility" in answers
         self._snapshots = snapshots
+        self._average = average
         self._mechanism = mechanism
         self._adaptive = adaptive
         self._residuals = residuals
@@ -76,6 +80,7 @@ class VersionMaker:
         if event is not None:
             self._enter(event)
         parameters, master = step.parameters, None
+        self._average.follow(version, parameters)
         if self._downlink is not None:
             master = parameters
             parameters = self._downlink.publish(published, master, version)

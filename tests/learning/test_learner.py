@@ -15,7 +15,7 @@ import pytest
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.errors import InvariantError
 from gboard_sim.learning.closing import Averaging
-from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Scoring
+from gboard_sim.learning.evaluation.evaluation import EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
@@ -129,7 +129,7 @@ class Toy:
             snapshots=self.snapshots,
             close=lambda cohort: Averaging(cohort, optimizer, server_rate(cohort.makes_version)),
             mechanism=mechanism,
-            validation=lambda version: Scoring.at(version, validation),
+            validation=validation,
             evaluate_every=settings.pop("evaluate_every", 2),
             stop_rules=settings.pop("stop_rules", StopRules()),
             journal=self.journal,

@@ -10,7 +10,6 @@ import pytest
 from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
 from gboard_sim.learning.closing import Averaging
-from gboard_sim.learning.evaluation.evaluation import Scoring
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
@@ -70,7 +69,7 @@ class Half:
             typing=text.typing, model_bytes=100, codec_is_measured=False,
             pool=pool(self.workshop), snapshots=self.snapshots,
             close=lambda cohort: Averaging(cohort, optimizer, 0.5), mechanism=NoMechanism(),
-            validation=lambda version: Scoring.at(version, validation), evaluate_every=3,
+            validation=validation, evaluate_every=3,
             stop_rules=StopRules(), journal=self.journal, checkpoint_every=2,
             checkpoint=self.save, state=state,
             held_out=HeldOutText(text.store.later, {}, used), **more,
