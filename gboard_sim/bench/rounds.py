@@ -14,13 +14,14 @@ from gboard_sim.bench.work import SEED, Work
 from gboard_sim.communication.codecs.fp32 import Fp32
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet
+from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.model.graphs import find_graphs
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import Pool, ProcessPool
 from gboard_sim.learning.server_optimizers.fed_avg import fed_avg
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.privacy.mechanisms.none import NoMechanism
 from gboard_sim.runlog.journal import Journal
@@ -127,18 +128,22 @@ def open_learner(
         known=np.zeros(0, np.bool_),
         groups={},
     )
+    snapshots, journal = Snapshots(folder / "versions"), Journal(folder / "journal")
     return FederatedLearner(
         typing=work.typing(),
         model_bytes=Fp32().payload_bytes(work.parameters),
         codec_is_measured=False,
         pool=pool,
-        snapshots=Snapshots(folder / "versions"),
+        snapshots=snapshots,
         close=close,
         mechanism=workshop.mechanism,
-        validation=nobody,
-        evaluate_every=NEVER,
-        stop_rules=StopRules(),
-        journal=Journal(folder / "journal"),
+        judgements=Judgements(
+            validation=nobody,
+            every=NEVER,
+            average=MovingAverage(snapshots, 0.0),
+            journal=journal,
+        ),
+        journal=journal,
         checkpoint_every=0,
         checkpoint=lambda _state: None,
         state=LearnerState(0, 0, {}, mechanism=noise or {}),

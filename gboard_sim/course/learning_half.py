@@ -11,18 +11,20 @@ from gboard_sim.learning.central import CentralClosing, CentralPlan
 from gboard_sim.learning.closing import CHUNK, Averaging, Closing
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText, phone_groups
 from gboard_sim.learning.hidden_payloads import HiddenPayloads
+from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.local_only import LocalOnlyLearner
 from gboard_sim.learning.measured import MOST_BYTES, MeasuredUpdates
 from gboard_sim.learning.model.graphs import find_graphs
 from gboard_sim.learning.model.initial import initial_parameters
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.pretraining import pretrained
 from gboard_sim.learning.residuals import Kept, Residuals
 from gboard_sim.learning.server_optimizers import ServerOptimizer
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.stopping import StopRules
+from gboard_sim.learning.stopping import StopRules, StopState
 from gboard_sim.learning.text.batches import stint_tokens
 from gboard_sim.learning.text.prepared import PreparedText
 from gboard_sim.learning.workshop import Workshop
@@ -146,16 +148,11 @@ def open_learner(
         snapshots=snapshots,
         close=_closing(made, text, snapshots, optimizer, residuals, workshop.wire.parameters),
         mechanism=made.mechanism,
-        validation=text.evaluation_set("validation", settings.evaluation.validation_messages),
-        evaluate_every=settings.evaluation.every,
-        stop_rules=StopRules(
-            settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain
-        ),
+        judgements=_judgements(made, text, snapshots, journal, state.stopping),
         journal=journal,
         checkpoint_every=settings.run.checkpoint_every,
         checkpoint=save,
         state=state,
-        held_out=_held_out(made, text, journal),
         tells_utility=settings.protocol.selector == "utility",
         adaptive=made.schedule if isinstance(made.schedule, Adaptive) else None,
         triggered=made.schedule if isinstance(made.schedule, Triggered) else None,
@@ -165,7 +162,23 @@ def open_learner(
         residuals=residuals,
         enter=enter,
         downlink=chain,
-        ema_decay=settings.server.ema_decay,
+    )
+
+
+def _judgements(
+    made: World, text: PreparedText, snapshots: Snapshots, journal: Journal, stopping: StopState
+) -> Judgements:
+    """What versions are judged on while the run lasts."""
+    settings = made.experiment
+    rules = StopRules(settings.run.target_recall_at_3, settings.run.patience, settings.run.min_gain)
+    return Judgements(
+        validation=text.evaluation_set("validation", settings.evaluation.validation_messages),
+        every=settings.evaluation.every,
+        average=MovingAverage(snapshots, settings.server.ema_decay),
+        journal=journal,
+        stop_rules=rules,
+        stopping=stopping,
+        held_out=_held_out(made, text, journal),
     )
 
 

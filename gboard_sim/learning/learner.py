@@ -15,17 +15,14 @@ import numpy as np
 from gboard_sim.errors import InvariantError
 from gboard_sim.learning.closing import Closing
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
-from gboard_sim.learning.evaluation.held_out import HeldOutText
 from gboard_sim.learning.jobs import Result, Stretched
 from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.measuring import Measuring
-from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.residuals import Residuals
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.version_maker import Made, VersionMaker
 from gboard_sim.runlog.journal import Journal
 from gboard_sim.seam.privacy_event import PrivacyEvent
@@ -46,14 +43,11 @@ class FederatedLearner:
         snapshots: Parameters by version; those of the state's version are there already.
         close: What makes a version of a cohort.
         mechanism: What runs on the phones; its events are entered in the outcomes.
-        validation: What versions are judged on while the run lasts.
-        evaluate_every: Versions between evaluations.
-        stop_rules: When recall ends the run.
-        journal: Where outcomes, versions and evaluations are appended, in order of versions.
+        judgements: What versions are judged on while the run lasts, and what follows.
+        journal: Where outcomes and versions are appended, in order of versions.
         checkpoint_every: Versions between checkpoints; 0 for none.
         checkpoint: Called with the state of every version that is due, once it is settled.
         state: Where to start.
-        held_out: What phones judge versions on; None where they never do.
         tells_utility: Whether outcomes say what a utility selector scores phones by.
         adaptive: The schedule, where local work depends on the loss.
         triggered: The schedule, where phones look at their update before they send it.
@@ -62,13 +56,11 @@ class FederatedLearner:
         residuals: What phones keep for error feedback; None without it.
         enter: Told of every privacy event before the version that it is part of is published.
         downlink: What phones download; None for the whole model as it is.
-        ema_decay: Of the moving average that is judged; 0 where versions are.
 
     Attributes:
         answers: `stop` where a stop rule looks at recall, `bytes` where the codec is measured,
             `utility` where it is told, `local` where the schedule is adaptive,
             `send` where it is triggered.
-        recall_at_3: Of the newest validation evaluation; None before the first.
         waited_s: Wall seconds spent in here, waiting for workers or adding up.
     """
 
@@ -82,14 +74,11 @@ class FederatedLearner:
         snapshots: Snapshots,
         close: Callable[[Cohort], Closing],
         mechanism: Mechanism,
-        validation: EvaluationSet,
-        evaluate_every: int,
-        stop_rules: StopRules,
+        judgements: Judgements,
         journal: Journal,
         checkpoint_every: int,
         checkpoint: Callable[[LearnerState], None],
         state: LearnerState,
-        held_out: HeldOutText | None = None,
         tells_utility: bool = False,
         adaptive: Adaptive | None = None,
         triggered: Triggered | None = None,
@@ -97,7 +86,6 @@ class FederatedLearner:
         residuals: Residuals | None = None,
         enter: Callable[[PrivacyEvent], None] = lambda _event: None,
         downlink: Downlink | None = None,
-        ema_decay: float = 0.0,
     ) -> None:
         answers: set[Answer] = set()
         if triggered is not None:
@@ -106,7 +94,7 @@ class FederatedLearner:
             answers.add("local")
         if tells_utility:
             answers.add("utility")
-        if stop_rules.any:
+        if judgements.stops:
             answers.add("stop")
         if codec_is_measured:
             answers.add("bytes")
@@ -115,23 +103,19 @@ class FederatedLearner:
         self._model_bytes = model_bytes
         self._pool = pool
         self._close = close
-        self._validation = validation
-        self._evaluate_every = evaluate_every
-        self._stop_rules = stop_rules
+        self._judgements = judgements
         self._journal = journal
         self._checkpoint_every = checkpoint_every
         self._checkpoint = checkpoint
-        self._held_out = held_out
         self._residuals = residuals
         self._downlink = downlink
         updates, most = measured or (None, 0)
         compares = triggered is not None and triggered.looks_at == "sign_agreement"
         self._measuring = Measuring(compares=compares, updates=updates, most=most)
-        self._average = MovingAverage(snapshots, ema_decay)
         self._maker = VersionMaker(
             answers=self.answers,
             snapshots=snapshots,
-            average=self._average,
+            average=judgements.average,
             mechanism=mechanism,
             adaptive=adaptive,
             residuals=residuals,
@@ -140,18 +124,20 @@ class FederatedLearner:
         )
         self._state = state
         self._settled = state.version
-        self._stopping = state.stopping
         self._closings: deque[Closing] = deque()
-        self._judged = Judgements()
         self._made: dict[int, Made] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self.recall_at_3: float | None = None
         self.waited_s = 0.0
         if state.version == 0:
             self._settled = -1
             self._made[0] = Made(Outcome(0), state)
-            self._average.begin(snapshots.read(0))
-            self._judged.scorings[0] = self._validated(0)
+            judgements.average.begin(snapshots.read(0))
+            judgements.made(0)
+
+    @property
+    def recall_at_3(self) -> float | None:
+        """Of the newest judgement on validation text; None before the first."""
+        return self._judgements.recall_at_3
 
     @property
     def state(self) -> LearnerState:
@@ -195,14 +181,11 @@ class FederatedLearner:
         """Take a closed cohort; its version is made, or judged, in the background."""
         newest = self._closings[-1].cohort.makes_version if self._closings else self._published
         if cohort.task == "evaluate":
-            if self._held_out is None or cohort.makes_version > newest:
-                raise InvariantError(f"phones cannot judge version {cohort.makes_version}")
-            self._judged.reports.append(self._held_out.reporting(cohort, newest))
+            self._judgements.hand_over(cohort, newest)
         elif cohort.makes_version != newest + 1:
             raise InvariantError(f"version {cohort.makes_version} does not follow {newest}")
         else:
-            if self._held_out is not None:
-                self._held_out.used(cohort)
+            self._judgements.used(cohort)
             self._closings.append(self._close(cohort))
         self._pump(waiting=False)
 
@@ -217,19 +200,18 @@ class FederatedLearner:
         while self._closings:
             self._pump(waiting=True)
         last = self._published
-        while self._settled < last or self._judged.reports:
+        while self._settled < last or self._judgements.awaited:
             self._pump(waiting=True)
-        if last % self._evaluate_every:  # settled before anyone knew that it was the last
-            scoring = self._validated(last)
-            metrics = self.score(scoring)
-            self._journal.rows("evaluations", metrics.rows(last, scoring.name))
-            self.recall_at_3 = metrics.overall.recall_at_3
+        self._judgements.last(last)
+        while not self._judgements.complete(last):
+            self._pump(waiting=True)
+        self._judgements.enter(last)
         return self._state
 
     @property
     def last(self) -> int:
         """The number of the snapshot that is what the run came to."""
-        return self._average.judged(self._published)
+        return self._judgements.average.judged(self._published)
 
     def scoring(self, evaluation_set: EvaluationSet) -> Scoring:
         """The judgement of a set at the newest version."""
@@ -237,18 +219,14 @@ class FederatedLearner:
 
     def score(self, scoring: Scoring) -> Metrics:
         """Score a set of messages; waits. The learner must have finished."""
-        self._judged.scorings[-1] = scoring
+        self._judgements.begin(scoring)
         while not scoring.complete:
             self._pump(waiting=True)
-        return self._judged.scorings.pop(-1).metrics()
+        return self._judgements.end()
 
     @property
     def _published(self) -> int:
         return self._state.version
-
-    def _validated(self, version: int) -> Scoring:
-        """The judgement of the validation set at a version."""
-        return Scoring.at(self._average.judged(version), self._validation)
 
     def _pump(self, *, waiting: bool, dispatch: bool = True) -> None:
         """Start what can start, take in what is done, and settle what can be settled."""
@@ -269,7 +247,7 @@ class FederatedLearner:
         while self._pool.idle():
             if self._closings and self._closings[0].ready(self._published):
                 closing = self._closings[0]
-            elif judging := self._judged.start(self._published):
+            elif judging := self._judgements.start(self._published):
                 self._pool.start(*judging)
                 continue
             elif found := next((c for c in self._closings if c.ready(self._published)), None):
@@ -288,7 +266,7 @@ class FederatedLearner:
             case "measure", Measure():
                 self._measuring.add(at, result)
             case _:
-                self._judged.add(at, number, result)
+                self._judgements.add(at, number, result)
 
     def _make(self, closing: Closing) -> None:
         """Apply a complete cohort's mean update: the next version."""
@@ -297,31 +275,20 @@ class FederatedLearner:
         self._state = made.state
         version = made.state.version
         self._made[version] = made
-        if version % self._evaluate_every == 0:
-            self._judged.scorings[version] = self._validated(version)
+        self._judgements.made(version)
 
     def _settle(self) -> None:
         """Enter every version whose figures are all there, in order, and save what is due.
 
         What phones reported is entered between the versions between which it was handed over.
         """
-        while self._reported() and (version := self._settled + 1) in self._made:
-            scoring = self._judged.scorings.get(version)
-            if scoring is not None and not scoring.complete:
+        judged = self._judgements
+        while judged.enter_reports(self._settled) and (version := self._settled + 1) in self._made:
+            if not judged.complete(version):
                 return
             made = self._made.pop(version)
-            outcome, state = made.outcome, made.state
-            if scoring is not None:
-                del self._judged.scorings[version]
-                metrics = scoring.metrics()
-                self._journal.rows("evaluations", metrics.rows(version, scoring.name))
-                self.recall_at_3 = metrics.overall.recall_at_3
-                self._stopping, stop = self._stop_rules.judge(self._stopping, self.recall_at_3)
-                figures = {
-                    "recall_at_1": metrics.overall.recall_at_1,
-                    "recall_at_3": self.recall_at_3,
-                }
-                outcome = replace(outcome, metrics={**outcome.metrics, **figures}, stop=stop)
+            figures, stop = judged.enter(version)
+            outcome = replace(made.outcome, metrics={**made.outcome.metrics, **figures}, stop=stop)
             if made.closing is not None:
                 self._journal.version(
                     made.closing.cohort,
@@ -333,12 +300,6 @@ class FederatedLearner:
             self._outcomes[version] = outcome
             self._settled = version
             if version and self._checkpoint_every and version % self._checkpoint_every == 0:
-                self._checkpoint(replace(state, stopping=self._stopping))
+                self._checkpoint(replace(made.state, stopping=judged.stopping))
             if self._residuals is not None:
                 self._residuals.settled(version)
-
-    def _reported(self) -> bool:
-        """Enter what phones reported after the newest entered version; whether that is all."""
-        for rows in self._judged.reported_by(self._settled):
-            self._journal.rows("evaluations", rows)
-        return not self._judged.awaits_reports(self._settled)

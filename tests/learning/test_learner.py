@@ -17,9 +17,11 @@ from gboard_sim.errors import InvariantError
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet
 from gboard_sim.learning.evaluation.word_scorer import Scored
+from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.measured import MeasuredUpdates
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.server_optimizers import fed_avg, momentum
 from gboard_sim.learning.snapshots import Snapshots
@@ -129,9 +131,14 @@ class Toy:
             snapshots=self.snapshots,
             close=lambda cohort: Averaging(cohort, optimizer, server_rate(cohort.makes_version)),
             mechanism=mechanism,
-            validation=validation,
-            evaluate_every=settings.pop("evaluate_every", 2),
-            stop_rules=settings.pop("stop_rules", StopRules()),
+            judgements=Judgements(
+                validation=validation,
+                every=settings.pop("evaluate_every", 2),
+                average=MovingAverage(self.snapshots, 0.0),
+                journal=self.journal,
+                stop_rules=settings.pop("stop_rules", None),
+                stopping=state.stopping,
+            ),
             journal=self.journal,
             checkpoint_every=settings.pop("checkpoint_every", 0),
             checkpoint=self.save,

@@ -11,12 +11,13 @@ from gboard_sim.errors import InvariantError
 from gboard_sim.fleet.recorded_learner import JournaledLearner, RecordedLearner
 from gboard_sim.learning.closing import Averaging
 from gboard_sim.learning.evaluation.held_out import NEVER, HeldOutText
+from gboard_sim.learning.judgements import Judgements
 from gboard_sim.learning.learner import FederatedLearner
 from gboard_sim.learning.learner_state import LearnerState
+from gboard_sim.learning.moving_average import MovingAverage
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.server_optimizers import momentum
 from gboard_sim.learning.snapshots import Snapshots
-from gboard_sim.learning.stopping import StopRules
 from gboard_sim.privacy.mechanisms import NoMechanism
 from gboard_sim.runlog.answers import read_measures, read_outcomes
 from gboard_sim.runlog.journal import Journal
@@ -69,10 +70,12 @@ class Half:
             typing=text.typing, model_bytes=100, codec_is_measured=False,
             pool=pool(self.workshop), snapshots=self.snapshots,
             close=lambda cohort: Averaging(cohort, optimizer, 0.5), mechanism=NoMechanism(),
-            validation=validation, evaluate_every=3,
-            stop_rules=StopRules(), journal=self.journal, checkpoint_every=2,
-            checkpoint=self.save, state=state,
-            held_out=HeldOutText(text.store.later, {}, used), **more,
+            judgements=Judgements(
+                validation=validation, every=3, average=MovingAverage(self.snapshots, 0.0),
+                journal=self.journal, stopping=state.stopping,
+                held_out=HeldOutText(text.store.later, {}, used),
+            ),
+            journal=self.journal, checkpoint_every=2, checkpoint=self.save, state=state, **more,
         )  # fmt: skip
 
     def save(self, state):
