@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("trains_here")
 SMALL = [
     "run.versions=6", "run.days=8", "fleet.phones=30", "text.messages_per_user=20",
     "run.workers=1", "evaluation.baselines=false", "evaluation.test_messages=50",
-    "evaluation.every=2", "schedule.name=fixed", "protocol.goal=6", "run.checkpoint_every=2",
+    "evaluation.every=4", "schedule.name=fixed", "protocol.goal=6", "run.checkpoint_every=1",
 ]  # fmt: skip
 DECAY = 0.4
 
@@ -61,7 +61,7 @@ def test_what_is_exported_is_the_average_of_what_was_published(made):
 def test_the_average_is_judged_and_phones_never_see_it(made, tmp_path):
     finished, _ = made
     plain = gboard_sim.run(load(), out=tmp_path / "run")
-    for table in ("sessions", "cohorts"):
+    for table in ("sessions", "cohorts", "versions"):
         assert finished.table(table).equals(plain.table(table))
     judged, alone = (run.table("evaluations").to_pylist() for run in (finished, plain))
     assert [row["version"] for row in judged] == [row["version"] for row in alone]

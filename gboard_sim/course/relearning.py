@@ -75,8 +75,9 @@ def open_recorded(recorded: RunDirectory, experiment: Experiment) -> Experiment:
         raise ExperimentError(
             f"{key} = {asked!r} is not allowed with the fleet of {recorded.path}, which had "
             f"{had!r}: phones would do something else, or count for something else; allowed "
-            "to differ: learning rates and their decay, pre-training, server.optimizer and its "
-            "options, a [codec] of the same size, privacy.clip and privacy.epsilon"
+            "to differ: learning rates and their decay, pre-training, server.optimizer, its "
+            "options and server.ema_decay, a [codec] of the same size, privacy.clip and "
+            "privacy.epsilon"
         )
     if experiment.training.word_rows == "typed" and experiment.codec != then.codec:
         raise ExperimentError(

@@ -16,7 +16,7 @@
 | `phones`, `phones_participated` | phones; those of which an upload was used |
 | `participation_gini` | Gini coefficient of the phones' used uploads; null where there are none |
 | `participation_top_30_share` | share of the used uploads that the busiest 30% of phones sent |
-| `recall_at_1`, `recall_at_3` | test users, last version, Gboard's rule |
+| `recall_at_1`, `recall_at_3` | test users, last version (or their average), Gboard's rule |
 | `recall_at_3_version_0` | the same for version 0 |
 | `recall_at_3_seen_users` | training users' later text, never trained on |
 | `accuracy_tff`, `accuracy_fedjax` | test users, by those projects' rules |
@@ -52,7 +52,7 @@
 | `privacy_unit`, `privacy_relation`, `privacy_delta`, `privacy_trusted` | what the claim means |
 | `secure_aggregation_bytes` | what it moved where it was masked, below; null where it was not |
 | `privacy_warnings` | what a reader of the claim should be told, such as too large a delta |
-| `parameters_sha256` | of the last version, float32, little-endian |
+| `parameters_sha256` | of what is exported, float32, little-endian |
 | `machine` | exactly what depends on the machine, below |
 
 `secure_aggregation_bytes` holds `uplink` and `downlink`, all that the phones whose numbers are in

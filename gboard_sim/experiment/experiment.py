@@ -187,6 +187,24 @@ class Experiment(Table):
         return self
 
     @model_validator(mode="after")
+    def _average_stays_at_the_server(self) -> "Experiment":
+        others = {
+            "[sync]": (self.sync is not None, "phones install versions, whose average is judged"),
+            "[federated_evaluation]": (
+                self.federated_evaluation is not None,
+                "phones would judge versions, and the server their average",
+            ),
+            "run.arm = 'local-only'": (self.run.arm == "local-only", "there are no versions"),
+        }
+        for name, (given, reason) in others.items():
+            if given and self.server.ema_decay:
+                raise ValueError(
+                    f"server.ema_decay(={self.server.ema_decay}) is not allowed with {name}: "
+                    f"{reason}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _losses_are_known_and_not_private(self) -> "Experiment":
         if self.protocol.selector == "utility":
             if self.run.arm != "federated":

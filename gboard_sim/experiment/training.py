@@ -174,9 +174,9 @@ class Server(Table):
         decay: How it falls with the version.
         options: The optimiser's own numbers, such as `beta` or `beta_1`.
         weights: An upload's weight: its `examples` (messages), its `tokens`, or `uniform`.
-        ema_decay: What the exponential moving average of the server's versions keeps of itself at
-            each. The average is judged and exported, while phones train from the versions; with 0
-            there is none, and the last version is.
+        ema_decay: What the exponential moving average of the versions keeps of itself at each, at
+            most (1 + v) / (10 + v) at version v. The average is judged and exported, in the arm
+            `central` too, while phones train from the versions; with 0 versions are.
     """
 
     optimizer: str = "fed_avg"

@@ -16,7 +16,7 @@ from gboard_sim.seam.records import Vector
 
 
 class MovingAverage:
-    """The exponential moving average of what the server makes.
+    """The exponential moving average of what is published.
 
     Args:
         snapshots: Where versions are; averages lie among them under numbers of their own.
@@ -38,7 +38,7 @@ class MovingAverage:
             self._snapshots.write(self.judged(0), parameters)
 
     def follow(self, version: int, parameters: Vector) -> None:
-        """Take the server's parameters at the next version. Shape [P]."""
+        """Take the next version's parameters. Shape [P]."""
         if not self._decay:
             return
         before = self._snapshots.read(self.judged(version - 1))

@@ -80,11 +80,11 @@ class VersionMaker:
         if event is not None:
             self._enter(event)
         parameters, master = step.parameters, None
-        self._average.follow(version, parameters)
         if self._downlink is not None:
             master = parameters
             parameters = self._downlink.publish(published, master, version)
         self._snapshots.write(version, parameters)
+        self._average.follow(version, parameters)
         memory, local = self._adapted(before.memory, version, closing.loss)
         state = LearnerState(
             version=version,

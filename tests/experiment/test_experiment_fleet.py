@@ -90,6 +90,18 @@ def test_every_key_of_a_buffer_reaches_the_fleet():
         (("allowance.mb_per_day=0.0",), ["allowance.mb_per_day = 0.0", "greater than 0"]),
         (("allowance.mb_a_day=1.0",), ["allowance.mb_a_day"]),
         (("federated_evaluation.goal=3",), ["federated_evaluation.every"]),
+        (("server.ema_decay=1.0",), ["server.ema_decay = 1.0", "less than 1"]),
+        (("server.ema_decay=0.5", "sync.every_h=6"), ["ema_decay(=0.5)", "with [sync]"]),
+        (("server.ema_decay=0.5", "run.arm=local-only"), ["ema_decay(=0.5)", "no versions"]),
+        (
+            (
+                "server.ema_decay=0.5",
+                "federated_evaluation.every=2",
+                "federated_evaluation.goal=3",
+                "text.held_out_share=0.2",
+            ),
+            ["ema_decay(=0.5)", "with [federated_evaluation]"],
+        ),
         (("fleet.trace_end=stop",), ["trace_end", "without trace"]),
     ],
 )

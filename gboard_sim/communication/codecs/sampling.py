@@ -45,8 +45,8 @@ def systematic(chances: Floats, number: int, start: float) -> Places:
         start: Uniform in [0, 1).
     """
     nth = np.arange(number)
-    ends = np.cumsum(chances)
-    places = np.searchsorted(ends, start + nth, side="right")
-    # Rounding may have put two into one place, or one behind the last.
+    places = np.searchsorted(np.cumsum(chances), start + nth, side="right")
+    # Rounding may have put two into one place, or one behind the last that has a chance.
     places = np.maximum.accumulate(places - nth) + nth
-    return np.minimum(places, len(chances) - number + nth)
+    last = int(np.flatnonzero(chances)[-1])
+    return np.minimum(places, last + 1 - number + nth)

@@ -9,12 +9,13 @@ from gboard_sim.communication.codecs.sampling import chances, systematic
 def in_proportion(norms, number):
     """The chances by trial: whoever would have more than 1 is certain, and the rest share again."""
     certain = np.zeros(len(norms), bool)
-    while True:
+    while certain.sum() < number:
         total = norms[~certain].sum()
         found = np.where(certain, 1.0, norms * (number - certain.sum()) / total)
         if (found <= 1.0).all():
             return found
         certain |= found > 1.0
+    return certain.astype(float)
 
 
 NORMS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=30).map(np.array)
@@ -68,6 +69,16 @@ def test_over_all_starts_each_is_drawn_as_often_as_its_chance_says(norms, data):
     for start in starts:
         drawn[systematic(wanted, number, start)] += 1
     assert drawn / 2000 == pytest.approx(wanted, abs=2 / 2000)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5, np.nextafter(1, 0)])
+def test_nothing_without_a_chance_is_drawn_whatever_rounding_does(start):
+    """Chances of a tenth add up to less than a whole number, or to more."""
+    for many in range(10, 400, 10):
+        wanted = np.concatenate([np.full(many, 0.1), np.zeros(3)])
+        places = systematic(wanted, many // 10, start)
+        assert (wanted[places] > 0).all()
+        assert (np.diff(places) > 0).all()
 
 
 def test_what_is_certain_is_always_drawn():
