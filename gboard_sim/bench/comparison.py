@@ -42,6 +42,7 @@ class Row:
     Attributes:
         work: `dense` or `real`.
         contender: Who.
+        model: How its model is written: `ours`, for `speed` in torch, or as a `textbook` has it.
         versions: Of what it stands on, such as `flwr 1.41.0, ray 2.55.1, torch 2.13.0+cpu`.
         processes: How many trained at once.
         phones: In a round.
@@ -60,6 +61,7 @@ class Row:
 
     work: str
     contender: str
+    model: str
     versions: str
     processes: int
     phones: int
@@ -81,6 +83,7 @@ def rows(
     corpus: Path | None,
     environments: Path | None,
     against: Sequence[str],
+    textbook: bool,
     repeats: int,
     quick: bool,
     tell: Callable[[str], None],
@@ -91,6 +94,7 @@ def rows(
         corpus: The text of the work `real`, which is left out without it.
         environments: Where peers' environments are kept; None makes them in a temporary folder.
         against: Names of peers; none means all.
+        textbook: Whether their model is written as a textbook has it, in place of for speed.
         repeats: Times that every contender runs.
         quick: A few small rounds: shows that everything works, and no more.
         tell: Told what is under way.
@@ -114,8 +118,12 @@ def rows(
             pythons[peer] = environment(environments or Path(scratch) / "environments", peer)
         found: list[Row] = []
         for work in works:
-            runs = _runs(work, contenders, Path(scratch) / work.name, pythons, repeats, tell)
-            found += [_row(work, contender, runs) for contender in contenders]
+            folder = Path(scratch) / work.name
+            folder.mkdir()
+            write_work(work, folder / "work.npz", textbook=textbook)
+            runs = _runs(work, contenders, folder, pythons, repeats, tell)
+            model = "textbook" if textbook else "speed"
+            found += [_row(work, contender, model, runs) for contender in contenders]
     return found
 
 
@@ -130,17 +138,14 @@ def _runs(
     repeats: int,
     tell: Callable[[str], None],
 ) -> Runs:
-    """Every contender at one work, `repeats` times, in turn."""
-    folder.mkdir()
-    file = folder / "work.npz"
-    write_work(work, file)
+    """Every contender at the work of a folder, `repeats` times, in turn."""
     runs: dict[Contender, list[Finished]] = {contender: [] for contender in contenders}
     for repeat in range(repeats):
         for contender in contenders:
             tell(f"{work.name}, {repeat + 1} of {repeats}: {contender.name}, {contender.processes}")
             with tempfile.TemporaryDirectory(dir=folder) as within:
                 python = pythons.get(contender.name)
-                finished = compete(contender, work, file, Path(within), python)
+                finished = compete(contender, work, folder / "work.npz", Path(within), python)
             runs[contender].append(finished)
             if repeat == 0:
                 _check(work, contender, finished, runs[contenders[0]][0])
@@ -177,7 +182,7 @@ def _round_s(finished: Finished) -> float:
     return float(np.mean(finished.round_s[WARM_UP:]))
 
 
-def _row(work: Work, contender: Contender, runs: Runs) -> Row:
+def _row(work: Work, contender: Contender, model: str, runs: Runs) -> Row:
     """What a contender's runs came to."""
     mine = runs[contender]
     ours = runs[Contender(OURS, contender.processes)]
@@ -190,6 +195,7 @@ def _row(work: Work, contender: Contender, runs: Runs) -> Row:
     return Row(
         work=work.name,
         contender=contender.name,
+        model="ours" if contender.name == OURS else model,
         versions=", ".join(f"{name} {number}" for name, number in mine[0].versions.items()),
         processes=contender.processes,
         phones=work.cohorts.shape[1],

@@ -7,6 +7,7 @@ starting anew from <s>. The file has no padding and no packing: how to batch is 
 parameters            float32 [P]   version 0, the tensors one after another
 sizes                 int64 [4]     vocabulary, embedding, units, projection
 learning_rate, bos    scalars
+textbook              bool          whether peers write their model as a textbook has it
 tokens                int32 [..]    every segment's tokens, one after another
 segment_first         int64 [..]    segment s is tokens[segment_first[s]:segment_first[s + 1]]
 batch_first           int64 [..]    SGD step b is segments batch_first[b]:batch_first[b + 1]
@@ -25,8 +26,8 @@ from gboard_sim.learning.text.packing import BOS, Batch, Ids
 from gboard_sim.seam.records import Ints
 
 
-def write_work(work: Work, path: Path) -> None:
-    """Write a work for peers."""
+def write_work(work: Work, path: Path, *, textbook: bool = False) -> None:
+    """Write a work for peers, and how their model is to be written."""
     tokens: list[Ids] = []
     lengths: list[Ints] = []
     segments: list[int] = []
@@ -46,6 +47,7 @@ def write_work(work: Work, path: Path) -> None:
         parameters=work.first_parameters(),
         sizes=np.array([work.tokens, spec.embedding, spec.units, spec.projection]),
         learning_rate=work.local.learning_rate,
+        textbook=textbook,
         bos=BOS,
         tokens=np.concatenate(tokens),
         segment_first=_first(np.concatenate(lengths)),

@@ -21,6 +21,10 @@ Environments = Annotated[Path | None, typer.Option(help="Where to install and ke
 Against = Annotated[
     list[str] | None, typer.Option(metavar="PEER", help="flower, pfl or torch; default all.")
 ]
+Textbook = Annotated[
+    bool,
+    typer.Option("--textbook", help="Peers' model as a textbook has it, not written for speed."),
+]
 Drawing = Annotated[
     Path | None, typer.Option("--plot", "--figure", metavar="FILE", help="An SVG file to draw.")
 ]
@@ -104,6 +108,7 @@ def bench_peers(
     corpus: CorpusPath = None,
     environments: Environments = None,
     against: Against = None,
+    textbook: Textbook = False,
     plot: Drawing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +116,8 @@ def bench_peers(
     from gboard_sim.bench import comparison
     from gboard_sim.report import speed
 
-    more = {"corpus": corpus, "environments": environments, "against": against or ()}
+    given = {"corpus": corpus, "environments": environments, "against": against or ()}
+    more = {**given, "textbook": textbook}
     rows = _bench(comparison.rows, as_json, plot, repeats=repeats, quick=quick, **more)
     if plot is not None:
         _draw(plot, speed.figure(rows).draw().document())

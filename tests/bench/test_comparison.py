@@ -26,9 +26,9 @@ def work() -> Work:
     return dense(rounds=2, phones=9, batches=1)
 
 
-def train(work: Work, contender: Contender, folder: Path) -> Finished:
+def train(work: Work, contender: Contender, folder: Path, *, textbook: bool = False) -> Finished:
     """Let a contender train in this environment, whoever it is."""
-    write_work(work, folder / "work.npz")
+    write_work(work, folder / "work.npz", textbook=textbook)
     within = folder / contender.name
     within.mkdir()
     python = None if contender.name == "gboard_sim" else Path(sys.executable)
@@ -52,6 +52,15 @@ def test_plain_torch_ends_where_we_end(work, ours, theirs):
     start, end = (comparison.text_loss(work, each) for each in (first, ours.parameters))
     assert start - end > 5 * comparison.TOLERANCE_NATS  # so that the comparison can fail
     assert comparison.text_loss(work, theirs.parameters) == pytest.approx(end, abs=1e-3)
+
+
+def test_a_model_written_by_the_book_ends_there_too(work, ours, theirs, tmp_path):
+    book = train(work, Contender("torch", 1), tmp_path, textbook=True)
+    covered = np.linalg.norm(ours.parameters - work.first_parameters())
+    assert np.linalg.norm(ours.parameters - book.parameters) < 1e-3 * covered
+    assert (
+        book.parameters.tobytes() != theirs.parameters.tobytes()
+    )  # other products, other rounding
 
 
 def test_rounds_are_timed_one_by_one_and_the_start_apart(ours, theirs):
@@ -93,14 +102,14 @@ def test_a_row_counts_the_rounds_after_the_first_and_pairs_the_repeats(work, our
 
     mine, pfl = Contender("gboard_sim", 2), Contender("pfl", 2)
     runs = {mine: [took(1.0), took(2.0), took(4.0)], pfl: [took(5.0), took(6.0), took(8.0)]}
-    row = comparison._row(work, pfl, runs)
+    row = comparison._row(work, pfl, "speed", runs)
     assert (row.runs, row.round_s, row.times_ours) == (3, 6.0, 3.0)  # of 5, 3 and 2
     assert row.tokens == 9 * 8 * 20
     assert row.tokens_per_s == row.tokens / 6.0
     assert row.start_s == 3.0
     assert (row.loss_off, row.update_off) == (0.0, 0.0)
     assert row.first_loss > row.final_loss
-    assert comparison._row(work, mine, runs).times_ours == 1.0
+    assert comparison._row(work, mine, "speed", runs).times_ours == 1.0
 
 
 def test_a_program_runs_on_one_thread_and_its_last_words_are_repeated(tmp_path):

@@ -1,7 +1,8 @@
 """The model as a torch module: CIFG with recurrent projection and tied embedding, no output bias.
 
-Written as one would for speed in eager torch: the input kernel is applied to all tokens at once,
-time steps are unbound instead of indexed, and the vocabulary meets all tokens in one product.
+Written twice: as one would for speed in eager torch, where the input kernel is applied to all
+tokens at once, time steps are unbound instead of indexed, and products are fused with what follows;
+and as a textbook has it, equation by equation and one time step after another.
 """
 
 import torch
@@ -14,10 +15,12 @@ class Cifg(nn.Module):
 
     Args:
         sizes: Vocabulary V, embedding D, units U, projection D.
+        textbook: Whether time steps are taken as a textbook has them.
     """
 
-    def __init__(self, sizes: tuple[int, int, int, int]) -> None:
+    def __init__(self, sizes: tuple[int, int, int, int], textbook: bool = False) -> None:
         super().__init__()
+        self.textbook = textbook
         vocabulary, width, units, projection = sizes
         # In the order of the flat vector.
         self.embedding = nn.Parameter(torch.empty(vocabulary, width))
@@ -41,7 +44,8 @@ class Cifg(nn.Module):
             inputs: Ids. Shape [B, T].
             targets: Ids, negative at padding. Shape [B, T].
         """
-        hidden = self.unroll(inputs.t())
+        ids = inputs.t()
+        hidden = self.unroll_by_the_book(ids) if self.textbook else self.unroll(ids)
         logits = hidden @ self.embedding.t()
         return cross_entropy(logits, targets.t().reshape(-1))
 
@@ -57,3 +61,18 @@ class Cifg(nn.Module):
             state = torch.lerp(candidate.tanh(), state, forget.sigmoid())
             outs.append((output.sigmoid() * state.tanh()) @ self.projection)
         return torch.cat(outs)
+
+    def unroll_by_the_book(self, inputs: Tensor) -> Tensor:
+        """The same, as H. Sak et al. write it (2014, arXiv 1402.1128, with i = 1 - f)."""
+        state = self.embedding.new_zeros(inputs.shape[1], self._units)
+        out = self.embedding.new_zeros(inputs.shape[1], self.projection.shape[1])
+        outs: list[Tensor] = []
+        for t in range(inputs.shape[0]):
+            x = self.embedding[inputs[t]]
+            gates = x @ self.input_kernel + out @ self.recurrent_kernel + self.gate_bias
+            f, o, g = gates.chunk(3, dim=1)
+            f, o, g = torch.sigmoid(f), torch.sigmoid(o), torch.tanh(g)
+            state = f * state + (1 - f) * g
+            out = (o * torch.tanh(state)) @ self.projection
+            outs.append(out)
+        return torch.stack(outs).flatten(0, 1)

@@ -18,7 +18,7 @@ def tools() -> tuple[PhoneText, Cifg, torch.optim.Optimizer]:
     """The text, the model and its optimiser, made once for each actor process."""
     torch.set_num_threads(1)
     text = PhoneText(Path(os.environ["GBOARD_WORK"]))
-    model = Cifg(text.sizes)
+    model = Cifg(text.sizes, text.textbook)
     return text, model, torch.optim.SGD(model.parameters(), lr=text.learning_rate)
 
 

@@ -15,6 +15,7 @@ class PhoneText:
     Attributes:
         parameters: Version 0. Shape [P].
         sizes: Vocabulary, embedding, units, projection.
+        textbook: Whether the model is written as a textbook has it.
         learning_rate: Of the phones' SGD.
         weights: What each phone's update weighs. Shape [rounds, cohort].
     """
@@ -23,6 +24,7 @@ class PhoneText:
         with np.load(path) as work:
             self.parameters = work["parameters"]
             self.sizes = tuple(int(size) for size in work["sizes"])
+            self.textbook = bool(work["textbook"])
             self.learning_rate = float(work["learning_rate"])
             self.weights = work["weights"]
             self._bos = int(work["bos"])

@@ -48,7 +48,7 @@ def main(work: Path, answer: Path, processes: int) -> None:
 
     @server_app.main()
     def serve(grid: Grid, context: Context) -> None:
-        model = Cifg(text.sizes)
+        model = Cifg(text.sizes, text.textbook)
         model.load_flat(torch.from_numpy(text.parameters))
         clock = Rounds()
         result = TimedFedAvg(clock, text.cohort).start(

@@ -77,7 +77,7 @@ def main(work: Path, answer: Path) -> None:
     """Run every round of the work."""
     torch.set_num_threads(1)
     text = PhoneText(work)
-    module = KeyboardModel(text.sizes)
+    module = KeyboardModel(text.sizes, text.textbook)
     module.load_flat(torch.from_numpy(text.parameters))
     model = PyTorchModel(
         model=module,

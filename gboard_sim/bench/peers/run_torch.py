@@ -36,7 +36,7 @@ def main(work: Path, answer: Path) -> None:
     if processes > 1:
         distributed.init_process_group("gloo")
     text = PhoneText(work)
-    model = Cifg(text.sizes)
+    model = Cifg(text.sizes, text.textbook)
     parameters = list(model.parameters())
     optimizer = torch.optim.SGD(parameters, lr=text.learning_rate)
     flat = torch.from_numpy(text.parameters.copy())
