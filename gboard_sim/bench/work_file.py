@@ -26,7 +26,7 @@ from gboard_sim.learning.text.packing import BOS, Batch, Ids
 from gboard_sim.seam.records import Ints
 
 
-def write_work(work: Work, path: Path, *, textbook: bool = False) -> None:
+def write_work(work: Work, path: Path, *, textbook: bool) -> None:
     """Write a work for peers, and how their model is to be written."""
     tokens: list[Ids] = []
     lengths: list[Ints] = []

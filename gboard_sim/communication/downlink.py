@@ -30,8 +30,8 @@ WHOLE = "fp32"
 LEAST_SHARE = 0.5
 
 LEAST_BLOCKS = 0.9
-"""Of DRIVE, unbiased (measured: at .8 the distance from the master still grows after 60 versions;
-of a share q of blocks that are all alike it leaves out pi / 2q - 1)."""
+"""Of DRIVE, unbiased: sending a share q of blocks that are all alike leaves out pi / 2q - 1 of the
+square, which must be below 1, so q above pi / 4 = .79 (assumed: with a margin)."""
 
 _RUNS_AWAY = "with less, what phones hold would run away from the server's own model"
 

@@ -74,8 +74,8 @@ class CodecOptions(Table):
         block: Numbers that share a range or a scale (`k_level`, `one_bit`, `drive`).
         scale: `unbiased` or `least_error` (`drive`).
         share: What is sent, of the numbers (`top_k`, `random_mask`) or of the whole blocks, of
-            which one is always sent (`drive`). What is not biased is the larger for it, and a clip
-            at the server, as central privacy has it, cuts that off.
+            which one is always sent (`drive`). An unbiased payload of less is longer than the
+            update, and a clip at the server, as central privacy has it, cuts that off.
     """
 
     name: str = "fp32"

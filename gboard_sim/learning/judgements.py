@@ -14,8 +14,8 @@ from gboard_sim.learning.stopping import StopRules, StopState
 from gboard_sim.runlog.journal import Journal
 from gboard_sim.seam.records import Cohort
 
-_LAST = -1
-"""The judgement outside the course of versions: of the last one, once it is made."""
+_ASIDE = -1
+"""In the place of a version: the judgement that stands outside their course."""
 
 
 class Judgements:
@@ -137,11 +137,11 @@ class Judgements:
 
     def begin(self, scoring: Scoring) -> None:
         """Take a judgement that stands outside the course of versions, one at a time."""
-        self._scorings[_LAST] = scoring
+        self._scorings[_ASIDE] = scoring
 
     def end(self) -> Metrics:
         """The figures of the judgement that was begun, once its scoring is complete."""
-        return self._scorings.pop(_LAST).metrics()
+        return self._scorings.pop(_ASIDE).metrics()
 
     def _validated(self, version: int) -> Scoring:
         """The judgement of the validation set at a version."""

@@ -3,10 +3,11 @@
 Phones train from the versions; the average goes its own way beside them and never comes back. The
 average of iterates is nearer to where they tend than the last of them is, the more so the noisier
 the steps are (B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging",
-SIAM J. Control and Optimization 30, 1992). As S. De et al., "Unlocking High-Accuracy Differentially
-Private Image Classification through Scale" (2022, arXiv 2204.13650, section 3.3) have it, the decay
-grows with the version v up to its own size, min(decay, (1 + v) / (10 + v)), so that version 0
-does not linger; and since it is made of what is published, it costs no privacy.
+SIAM J. Control and Optimization 30, 1992). The decay grows with the version v up to its own size,
+min(decay, (1 + v) / (10 + v)), as TensorFlow's `ExponentialMovingAverage` has it with its number of
+updates, so that version 0 does not linger. Made of what is published, the average costs no privacy,
+and others average under its noise too (S. De et al., "Unlocking High-Accuracy Differentially
+Private Image Classification through Scale", 2022, arXiv 2204.13650).
 """
 
 import numpy as np

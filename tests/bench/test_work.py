@@ -81,7 +81,7 @@ def test_a_cohort_is_what_the_learner_takes(dense):
 def test_the_file_holds_what_the_learner_trains_in_its_order(name, request, tmp_path):
     """Made again from the token store and the shuffling keys, without batches or packing."""
     made = request.getfixturevalue(name)
-    work_file.write_work(made, tmp_path / "work.npz")
+    work_file.write_work(made, tmp_path / "work.npz", textbook=True)
     file = np.load(tmp_path / "work.npz")
     rows = made.text.fleet
     phone_first, batch_first = file["phone_first"], file["batch_first"]

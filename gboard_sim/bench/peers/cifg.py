@@ -18,7 +18,7 @@ class Cifg(nn.Module):
         textbook: Whether time steps are taken as a textbook has them.
     """
 
-    def __init__(self, sizes: tuple[int, int, int, int], textbook: bool = False) -> None:
+    def __init__(self, sizes: tuple[int, int, int, int], textbook: bool) -> None:
         super().__init__()
         self.textbook = textbook
         vocabulary, width, units, projection = sizes

@@ -3,7 +3,7 @@
 What is drawn counts 1 / chance times, so that sums come out right in the mean; of all chances of
 one total, those in proportion to a thing's norm leave the least squared error (J. Wangni et al.,
 "Gradient Sparsification for Communication-Efficient Distributed Optimization", NeurIPS 2018,
-arXiv 1710.09854, section 3, where the things are coordinates). The draw is systematic (W. Madow,
+arXiv 1710.09854, where the things are coordinates). The draw is systematic (W. Madow,
 "On the Theory of Systematic Sampling, II", Annals of Mathematical Statistics 20, 1949): as many
 things every time, so that their number is known before.
 """
