@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Protocol
 
 from gboard_sim.errors import GboardSimError
+from gboard_sim.learning.array_pipe import ArrayPipe, memory_file
 from gboard_sim.learning.jobs import Job, Result
 from gboard_sim.learning.workshop import Workshop
 from gboard_sim.runlog import provenance
@@ -95,20 +96,23 @@ class _Process:
 
     def __init__(self, workshop: Workshop) -> None:
         self.job: tuple[Key, Job] | None = None
-        self.pipe, far = Pipe()
+        near, far = Pipe()
+        file = memory_file()
+        self.pipe = ArrayPipe(near, file)
+        given = (far.fileno(), file)
         # The worker finds modules where this process does, not in the folder that it is run in.
         places = os.pathsep.join(map(os.path.abspath, sys.path))
         with _without_interrupts():
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gboard_sim.learning.worker", str(far.fileno())],
-                pass_fds=[far.fileno()],
+                [sys.executable, "-P", "-m", "gboard_sim.learning.worker", *map(str, given)],
+                pass_fds=given,
                 env=os.environ | ONE_THREAD | {"PYTHONPATH": places},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # what kills the run's group leaves them time to tidy up
             )
         far.close()
         with suppress(OSError):  # one that died already is replaced when it gets a job
-            self.pipe.send(workshop)
+            self.pipe.connection.send(workshop)
 
     def end(self) -> None:
         self.process.kill()  # before its pipe closes, which would tell it that the run was killed
@@ -152,16 +156,16 @@ class ProcessPool:
 
     def finished(self, *, waiting: bool) -> Sequence[tuple[Key, Result]]:
         """Answers that have come; blocks for one if `waiting` and a job is under way."""
-        busy = {w.pipe: i for i, w in enumerate(self._workers) if w.job is not None}
+        busy = {w.pipe.connection: i for i, w in enumerate(self._workers) if w.job is not None}
         done = []
-        for pipe in wait(list(busy), timeout=None if waiting and busy else 0):
-            assert isinstance(pipe, Connection)
-            at = busy[pipe]
+        for connection in wait(list(busy), timeout=None if waiting and busy else 0):
+            assert isinstance(connection, Connection)
+            at = busy[connection]
             assigned = self._workers[at].job
             assert assigned is not None
             key, job = assigned
             try:
-                answer: Any = pipe.recv()
+                answer: Any = self._workers[at].pipe.recv()
             except (EOFError, OSError):
                 self._replace(at, key, job)
                 continue

@@ -1,4 +1,7 @@
-"""The process of one worker: `python -m gboard_sim.learning.worker FD`, started by the pool."""
+"""The process of one worker: `python -m gboard_sim.learning.worker PIPE FILE`, started by the pool.
+
+The arguments are the descriptors of its end of an `ArrayPipe`.
+"""
 
 import pickle
 import shutil
@@ -8,15 +11,17 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gboard_sim.learning.array_pipe import ArrayPipe
 
-def serve(pipe: Connection) -> None:
+
+def serve(pipe: ArrayPipe) -> None:
     """Answer jobs until the pipe closes; an exception is an answer too.
 
     A pool ends its workers by killing them. A pipe that closes means that the run itself was
     killed, so its last workers remove the private text that it can no longer remove.
     """
     with suppress(EOFError, OSError):
-        workshop = pipe.recv()
+        workshop = pipe.connection.recv()  # no job waits for it to have arrived
         try:
             while True:
                 pipe.send(answer(pipe.recv(), workshop))
@@ -38,4 +43,4 @@ def answer(job: Any, workshop: Any) -> Any:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(Connection(int(sys.argv[1])))
+    serve(ArrayPipe(Connection(int(sys.argv[1])), int(sys.argv[2])))
