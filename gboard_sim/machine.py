@@ -15,8 +15,8 @@ SAMPLE_S = 0.2
 class MachineMeter:
     """Wall seconds by part of the run, and the peak of resident memory.
 
-    Resident memory is summed over the process and its children, so pages that they share count
-    more than once: an upper bound.
+    Resident memory is summed over the process and its children: pages that they share count more
+    than once, and what lies between processes on its way counts in none (see `ArrayPipe`).
 
     Attributes:
         seconds: Wall seconds by the name of the part.

@@ -147,8 +147,7 @@ def _runs(
                 python = pythons.get(contender.name)
                 finished = compete(contender, work, folder / "work.npz", Path(within), python)
             runs[contender].append(finished)
-            if repeat == 0:
-                _check(work, contender, finished, runs[contenders[0]][0])
+            _check(work, contender, finished, runs[contenders[0]][0])
     return runs
 
 

@@ -96,18 +96,19 @@ def rows(
         tell: Told what is under way.
     """
     count = repeats + WARM_UP
+    cohort = 20 if quick else 100
+    chat = None if corpus is None else real(corpus, rounds=count, cohort=cohort)
     # Smallest first: memory that an allocator keeps makes a later row no smaller.
     found = []
-    for cohort in QUICK_COHORTS if quick else COHORTS:
-        tell(f"tiny, {cohort:,} phones")
+    for phones in QUICK_COHORTS if quick else COHORTS:
+        tell(f"tiny, {phones:,} phones")
         few = min(count, 3)  # the memory of a round does not change with the third
-        found.append(_row(dense(rounds=few, phones=cohort, batches=1, model="tiny")))
+        found.append(_row(dense(rounds=few, phones=phones, batches=1, model="tiny")))
     tell("dense, 20 phones")
     found.append(_row(dense(rounds=count)))
-    if corpus is not None:
-        cohort = 20 if quick else 100
+    if chat is not None:
         tell(f"real, {cohort} phones")
-        found.append(_row(real(corpus, rounds=count, cohort=cohort)))
+        found.append(_row(chat))
     return found
 
 

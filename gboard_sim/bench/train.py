@@ -42,6 +42,8 @@ own products; each product of the peak takes half of it."""
 class Row:
     """One trainer, model, batch and number of processes; each figure the median over repeats.
 
+    The median of a ratio is not the ratio of medians.
+
     Attributes:
         model: Its name in the catalogue.
         trainer: `onnxruntime` or `torch`.
@@ -54,9 +56,10 @@ class Row:
         tokens_per_s: Real tokens a second of all processes together.
         gflop_per_s: The same in 10^9 floating-point operations, six a parameter and token.
         peak_gflop_per_s: The best product of the same number of processes at once.
-        peak_library: Who reached it.
-        share_of_peak: `gflop_per_s` over `peak_gflop_per_s`.
-        share_of_own_products: Time of the step's own products run alone over that of the step.
+        peak_library: Who reached it the last time.
+        share_of_peak: The step's rate over that product's.
+        share_of_own_products: Time of the products in the exported graph, run alone in onnxruntime
+            in float32, over that of the step.
         times_one_process: Tokens a second over those of one process.
     """
 
@@ -205,7 +208,7 @@ def _row(
     """The medians of some samples."""
     mine, single = samples[lanes, processes], samples[lanes, 1]
     flop = work.flop_per_token
-    peak_flop_per_s, library = max(sample.peak for sample in mine)
+    library = mine[-1].peak[1]
     return Row(
         model=work.spec.name,
         trainer=means.trainer,
@@ -217,7 +220,7 @@ def _row(
         step_ms=1e3 * median(sample.step_s for sample in mine),
         tokens_per_s=median(sample.tokens_per_s for sample in mine),
         gflop_per_s=flop * median(sample.tokens_per_s for sample in mine) / 1e9,
-        peak_gflop_per_s=peak_flop_per_s / 1e9,
+        peak_gflop_per_s=median(sample.peak[0] for sample in mine) / 1e9,
         peak_library=library,
         share_of_peak=median(flop * sample.tokens_per_s / sample.peak[0] for sample in mine),
         share_of_own_products=median(sample.own_share for sample in mine),

@@ -131,7 +131,7 @@ def _bench(
     from gboard_sim.report.text_table import lines
 
     if plot is not None:
-        _draw(plot, "", mode="a")
+        _try(plot)
     with screen(quiet=True):
         machine = setting()  # before, because it says how busy the machine was
         tell = partial(print, file=sys.stderr, flush=True)
@@ -140,9 +140,19 @@ def _bench(
     return rows
 
 
-def _draw(path: Path, svg: str, mode: str = "w") -> None:
+def _draw(path: Path, svg: str) -> None:
     try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(svg)
+        path.write_text(svg, encoding="utf-8")
     except OSError as error:
         raise GboardSimError(f"--plot {path}: cannot be written: {error.strerror}") from error
+
+
+def _try(path: Path) -> None:
+    """Find out whether a figure can be written; what lies there stays."""
+    there = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise GboardSimError(f"--plot {path}: cannot be written: {error.strerror}") from error
+    if not there:
+        path.unlink()

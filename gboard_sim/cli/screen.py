@@ -1,4 +1,4 @@
-"""What every command shows while it works, and how Ctrl-C and SIGTERM end it."""
+"""What every command shows while it works, and how Ctrl-C, SIGTERM and SIGHUP end it."""
 
 import json
 import os
@@ -21,6 +21,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, alone.")]
 INTERRUPTED = 130
 TERMINATED = 143
 
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a run beside Ctrl-C: somebody's wish, and a terminal that is closed."""
+
 
 def width() -> int | None:
     """Characters in a line of stdout; None where it is no terminal and none are asked for."""
@@ -36,8 +39,8 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def screen(quiet: bool, *, resumes: bool = False) -> "Iterator[Watch | None]":
-    """Progress on stderr while the body runs; Ctrl-C and SIGTERM end it with one message."""
-    before = signal.signal(signal.SIGTERM, _terminate)
+    """Progress on stderr while the body runs; Ctrl-C and `ENDING` end it with one message."""
+    before = {each: signal.signal(each, _terminate) for each in ENDING}
     try:  # here, because typer would end in silence
         with _progress(quiet) as watch:
             yield watch
@@ -48,16 +51,18 @@ def screen(quiet: bool, *, resumes: bool = False) -> "Iterator[Watch | None]":
         print(f"gboard-sim: {word}{hint}", file=sys.stderr)
         raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM: what Ctrl-C is, with another status."""
+    """One of `ENDING`: what Ctrl-C is, with another status."""
 
 
 def _terminate(*_: object) -> NoReturn:
     """Ends the run, which then tidies up without heeding a second signal."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     raise _Terminated
 
 

@@ -292,6 +292,17 @@ class Experiment(Table):
         return self
 
     @model_validator(mode="after")
+    def _sizes_are_measured_alone(self) -> "Experiment":
+        together = self.training.phones_together or 1
+        if self.codec.lossless != "none" and together > 1:
+            raise ValueError(
+                f"training.phones_together(={together}) must be 1 with "
+                f"codec.lossless(={self.codec.lossless!r}): the size of its payloads is measured "
+                "phone by phone, and phones that train together come to other bits"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _goal_fits(self) -> "Experiment":
         if self.fleet.phones != "all" and self.protocol.goal > self.fleet.phones:
             raise ValueError(

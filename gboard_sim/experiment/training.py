@@ -105,9 +105,9 @@ class Training(Table):
         precision: What torch makes matrix products in: `bfloat16` rounds what goes into a product
             and what comes out to 8 bits; parameters, sums and gates stay float32.
         phones_together: Phones that torch trains at once: up to 5, or a multiple of 5. Changes
-            bits, within rounding. By default 64 on a GPU, where memory grows with it (30 MB a phone
+            bits, within rounding. By default 60 on a GPU, where memory grows with it (30 MB a phone
             with `gboard-cifg` and 8 lanes), and 1 elsewhere, where only small models gain from
-            more.
+            more, and with `codec.lossless`, whose sizes are measured phone by phone.
         epochs: Passes over the cache, one number or one per version (the last one holds).
         steps: SGD steps instead of epochs, likewise.
         batch_size: Messages in a step.

@@ -7,13 +7,20 @@ a model costs tens of milliseconds, where to write it to memory and to read it c
 import os
 import pickle
 import tempfile
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from gboard_sim.errors import GboardSimError
+
 SMALL_BYTES = 1 << 16
 """Arrays below this go with the rest of the message: one turn of the pipe (assumed)."""
+
+KEPT_BYTES = 1 << 25
+"""Of the file, between messages (assumed: two sums of gboard-cifg, 11 MB each; to have the memory
+given anew costs as much as to write it)."""
 
 
 def memory_file() -> int:
@@ -43,7 +50,8 @@ class ArrayPipe:
         """Send anything that pickles.
 
         Raises:
-            OSError: The other end is closed, or there is no room for the arrays.
+            OSError: The other end is closed.
+            GboardSimError: There is no room for the arrays; nothing was sent.
         """
         arrays: list[memoryview] = []
 
@@ -54,16 +62,27 @@ class ArrayPipe:
             return raw.nbytes < SMALL_BYTES
 
         rest = pickle.dumps(message, protocol=5, buffer_callback=stays)
+        sizes = [array.nbytes for array in arrays]
+        try:
+            self._write(arrays)
+        except OSError as error:
+            raise GboardSimError(
+                f"run.workers: no room for the {sum(sizes):,} bytes that one process hands to "
+                f"another: {error.strerror}; allowed: what the memory holds; hint: fewer workers, "
+                "or a smaller model"
+            ) from error
+        self.connection.send((sizes, rest))
+
+    def _write(self, arrays: Sequence[memoryview]) -> None:
         at = 0
         for array in arrays:
             left = array
             while left:
                 written = os.pwrite(self._file, left, at)
                 left, at = left[written:], at + written
-        self.connection.send(([array.nbytes for array in arrays], rest))
 
     def recv(self) -> Any:
-        """The next message; its arrays are the receiver's own.
+        """The next message; its arrays are the receiver's own, and the file small again.
 
         Raises:
             EOFError: The other end is closed.
@@ -80,6 +99,8 @@ class ArrayPipe:
                     raise EOFError("the arrays of a message are not there")
                 left, at = left[read:], at + read
             arrays.append(array)
+        if sum(sizes) > KEPT_BYTES:
+            os.ftruncate(self._file, KEPT_BYTES)
         return pickle.loads(rest, buffers=arrays)
 
     def close(self) -> None:

@@ -176,7 +176,8 @@ class CentralClosing:
         """The stretch that follows what was trained on before."""
         self._started = True
         began = before.totals.budget_tokens
-        parameters = self._snapshots.read(before.version)
+        # A plain array: a `memmap` would not be pickled aside (see `ArrayPipe`).
+        parameters = self._snapshots.read(before.version).view(np.ndarray)
         stretch = (began, began + self.budget_tokens)
         job = TrainStretch(self._plan, stretch, self._learning_rate, parameters, before.optimizer)
         return 0, job

@@ -27,6 +27,10 @@ TAIL = 8
 """Jobs at a cohort's end of which the longest starts first, so that no worker waits long for
 another's last (assumed: as many sums may wait for their turn)."""
 
+MOST_EARLY = 32
+"""Jobs whose sums wait for one before them (assumed: 360 MB of gboard-cifg; a cohort of 10,000
+phones has 2,000, and one of them may be given to a second worker)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -113,7 +117,8 @@ class Averaging:
     """Federated averaging: the sum of a cohort's updates as its chunks come in.
 
     Chunks of `CHUNK` uploads in phone order are added in their order; one that comes early waits.
-    Jobs start in order too, all but the last few, so few sums wait, and memory is O(model).
+    Jobs start in order too, all but the last few, and none while `MOST_EARLY` wait for one that is
+    slow, so memory is O(model).
 
     Args:
         cohort: The cohort.
@@ -163,6 +168,8 @@ class Averaging:
         """The place among the waiting jobs of the one to start; None where none can."""
         bound_follows = self._mechanism is not None and self._mechanism.adapts
         if bound_follows and published < self.cohort.makes_version - 1:
+            return None
+        if len(self._early) >= MOST_EARLY:
             return None
         tail = len(self._waiting) <= TAIL
         able = [

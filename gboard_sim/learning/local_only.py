@@ -14,6 +14,7 @@ import numpy as np
 from gboard_sim.learning.evaluation.evaluation import EvaluationSet, Metrics, Scoring
 from gboard_sim.learning.evaluation.word_scorer import Scored
 from gboard_sim.learning.learner_state import LearnerState, Totals
+from gboard_sim.learning.local_training import diverged
 from gboard_sim.learning.pool import Pool
 from gboard_sim.learning.text.batches import stint_batches, stint_tokens
 from gboard_sim.learning.text.store import TextStore
@@ -52,6 +53,8 @@ class TrainAlone:
                 batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
                 trained = workshop.trainer.train(parameters, batches, stint.local.learning_rate)
                 parameters = trained.parameters
+            if not np.isfinite(parameters).all():
+                raise diverged(stints[-1], f"of phone {stints[-1].phone} alone")
             parts.append(workshop.scorer.score(later, rows, parameters))
         return Scored.joined(parts)
 

@@ -9,7 +9,7 @@ from gboard_sim.learning.measured import Trained
 from gboard_sim.learning.text.batches import stint_batches, stint_steps
 from gboard_sim.learning.trainers.trainer import Lesson
 from gboard_sim.learning.workshop import Workshop
-from gboard_sim.seam.records import Attempt
+from gboard_sim.seam.records import Attempt, Stint
 
 
 def kept_or_trained(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator[Trained]:
@@ -58,11 +58,17 @@ def _train_together(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator
     for at, attempt in enumerate(attempts):
         update = parameters[at] - workshop.snapshots.read(attempt.base)
         if not np.isfinite(update).all():
-            raise ExperimentError(
-                f"training.learning_rate = {attempt.stints[-1].local.learning_rate:g} is too high: "
-                f"the training of session {attempt.session}, from version {attempt.base}, diverged "
-                "to values that are not finite; lower it, or server.learning_rate"
+            raise diverged(
+                attempt.stints[-1], f"of session {attempt.session}, from version {attempt.base},"
             )
         sent = workshop.wire.shrink(update)
         private = workshop.mechanism.privatize(sent, attempt.phone, attempt.nth)
         yield private, losses[at], tokens[at]
+
+
+def diverged(stint: Stint, whose: str) -> ExperimentError:
+    """That the training of a stint and those before it came to values that are not finite."""
+    return ExperimentError(
+        f"training.learning_rate = {stint.local.learning_rate:g} is too high: the training {whose} "
+        "diverged to values that are not finite; lower it, or server.learning_rate"
+    )

@@ -4,6 +4,7 @@ An update is as large as the model and there may be as many as phones at work, s
 and few: what is not kept is trained again, to the same bits.
 """
 
+import shutil
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +54,10 @@ class MeasuredUpdates:
         """Remove what is kept of some sessions, if anything."""
         for session in sessions:
             self._path(session).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove everything, and the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, session: int) -> Path:
         return self._folder / f"{session}.npz"

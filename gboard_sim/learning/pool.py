@@ -57,7 +57,10 @@ class Pool(Protocol):
         ...
 
     def finished(self, *, waiting: bool) -> Sequence[tuple[Key, Result]]:
-        """Jobs done since the last call; with `waiting`, at least one if any is under way."""
+        """Jobs done since the last call; with `waiting`, blocks for news if any is under way.
+
+        A worker that has died is news too, so there may be none.
+        """
         ...
 
     def close(self) -> None:

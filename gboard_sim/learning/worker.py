@@ -4,13 +4,13 @@ The arguments are the descriptors of its end of an `ArrayPipe`.
 """
 
 import pickle
-import shutil
 import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gboard_sim.errors import GboardSimError
 from gboard_sim.learning.array_pipe import ArrayPipe
 
 
@@ -18,15 +18,22 @@ def serve(pipe: ArrayPipe) -> None:
     """Answer jobs until the pipe closes; an exception is an answer too.
 
     A pool ends its workers by killing them. A pipe that closes means that the run itself was
-    killed, so its last workers remove the private text that it can no longer remove.
+    killed, so its last workers remove what phones typed and sent, which it no longer can.
     """
     with suppress(EOFError, OSError):
         workshop = pipe.connection.recv()  # no job waits for it to have arrived
-        try:
+        with suppress(EOFError, OSError):
             while True:
-                pipe.send(answer(pipe.recv(), workshop))
-        finally:
-            shutil.rmtree(workshop.text, ignore_errors=True)
+                reply(pipe, answer(pipe.recv(), workshop))
+        workshop.remove_private()
+
+
+def reply(pipe: ArrayPipe, result: Any) -> None:
+    """Send what came of a job, or that there is no room for it."""
+    try:
+        pipe.send(result)
+    except GboardSimError as error:
+        pipe.send(error)
 
 
 def answer(job: Any, workshop: Any) -> Any:

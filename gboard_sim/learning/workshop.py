@@ -1,5 +1,6 @@
 """What every worker needs to carry out its jobs: sent once, opened on first use."""
 
+import shutil
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -131,6 +132,13 @@ class Workshop:
                 else open_rows(self.text, name)
             )
         return self._mapped[name]
+
+    def remove_private(self) -> None:
+        """Remove the files of what phones typed, and of what they are about to send."""
+        if isinstance(self.text, Path):
+            shutil.rmtree(self.text, ignore_errors=True)
+        if self.measured is not None:
+            self.measured.remove()
 
     @cached_property
     def _mapped(self) -> dict[RowSet, TextRows]:

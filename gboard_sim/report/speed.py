@@ -49,7 +49,8 @@ def figure(rows: Rows, ours: str = "gboard_sim") -> Figure:
 
 def _who(row: Mapping[str, Any]) -> str:
     processes = row["processes"]
-    return f"{row['contender']}, {processes} process{'es' if processes > 1 else ''}"
+    named = f"{row['contender']}, textbook" if row["model"] == "textbook" else row["contender"]
+    return f"{named}, {processes} process{'es' if processes > 1 else ''}"
 
 
 def _said(row: Mapping[str, Any], ours: str) -> str:

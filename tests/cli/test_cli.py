@@ -287,6 +287,7 @@ def test_a_corpus_that_cannot_be_used_is_refused(refused, tmp_path, content, sai
         ("provenance.json", signal.SIGINT, 130, "interrupted"),
         ("checkpoints/newest.safetensors", signal.SIGINT, 130, "interrupted"),
         ("checkpoints/newest.safetensors", signal.SIGTERM, 143, "terminated"),
+        ("checkpoints/newest.safetensors", signal.SIGHUP, 143, "terminated"),
     ],
 )
 def test_a_run_that_is_stopped_says_one_line_and_tidies_up_and_resumes(

@@ -58,6 +58,12 @@ def test_the_resolved_file_loads_to_the_same_experiment(file, tmp_path):
     assert load(again) == experiment
 
 
+def test_sizes_that_are_measured_phone_by_phone_refuse_phones_that_train_together(file):
+    overrides = ["training.trainer=torch", "training.phones_together=5", "codec.lossless=zstd"]
+    with pytest.raises(ExperimentError, match=r"phones_together\(=5\) must be 1 with .*'zstd'"):
+        load(file, overrides=overrides)
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

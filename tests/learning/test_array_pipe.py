@@ -1,5 +1,6 @@
 """What is sent is what is received, whatever its arrays weigh, and it is the receiver's own."""
 
+import errno
 import os
 import pickle
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gboard_sim.learning.array_pipe import SMALL_BYTES, ArrayPipe, memory_file
+from gboard_sim.errors import GboardSimError
+from gboard_sim.learning.array_pipe import KEPT_BYTES, SMALL_BYTES, ArrayPipe, memory_file
 
 LARGE = SMALL_BYTES // 8 + 3
 """Numbers of an array that goes through the file, and ends within a page."""
@@ -119,10 +121,32 @@ def test_an_end_that_closes_is_the_end(pipes):
     far.close()
 
 
-def test_announced_arrays_that_are_missing_are_an_end_too(pipes):
+def test_arrays_that_are_lost_are_an_end_too(pipes):
     near, far = pipes
     aside = []
     rest = pickle.dumps(np.zeros(LARGE), protocol=5, buffer_callback=aside.append)
-    near.connection.send(([8 * LARGE], rest))  # as from one that died while it wrote
+    near.connection.send(([8 * LARGE], rest))
     with pytest.raises(EOFError, match="not there"):
         far.recv()
+
+
+def test_where_there_is_no_room_nothing_is_sent_and_the_next_message_is(pipes, monkeypatch):
+    near, far = pipes
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(GboardSimError, match=f"no room for the {8 * LARGE:,} bytes.*No space"):
+            near.send(np.zeros(LARGE))
+    assert not far.connection.poll()
+    assert carried(near, far, "as ever") == "as ever"
+
+
+def test_the_file_is_small_again_after_a_long_message(pipes):
+    near, far = pipes
+    carried(near, far, [np.zeros(KEPT_BYTES, np.uint8), np.ones(KEPT_BYTES, np.uint8)])
+    assert os.fstat(far._file).st_size == KEPT_BYTES
+    short = np.arange(LARGE)
+    np.testing.assert_array_equal(carried(far, near, short), short)

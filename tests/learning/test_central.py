@@ -105,6 +105,7 @@ def test_a_version_takes_as_many_tokens_as_its_cohort_and_waits_for_the_one_befo
     number, job = closing.start(before)
     assert not closing.ready(0)
     assert job.tokens == (30, 130)
+    assert type(job.parameters) is np.ndarray  # a memmap would go through a worker's pipe whole
     assert not closing.complete
     result = job.work(workshop)
     closing.add(number, result)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gboard_sim.learning.closing import CHUNK, TAIL, Averaging
+from gboard_sim.learning.closing import CHUNK, MOST_EARLY, TAIL, Averaging
 from gboard_sim.learning.jobs import ChunkSum
 from gboard_sim.learning.learner_state import LearnerState
 from gboard_sim.learning.server_optimizers import fed_avg
@@ -110,6 +110,18 @@ def test_only_the_last_few_jobs_start_with_the_longest():
     closing = averaging(replace(these, uploads=uploads))
     started = [closing.start(BEFORE)[0] for _ in range(12)]
     assert started == [*range(12 - TAIL), *range(11, 11 - TAIL, -1)]
+
+
+def test_few_sums_wait_for_one_that_is_slow():
+    closing = averaging(cohort([0] * (5 * (MOST_EARLY + TAIL + 30)), 1))
+    number, slow = closing.start(BEFORE)
+    while closing.ready(0):
+        early, job = closing.start(BEFORE)
+        closing.add(early, answer(job))
+    assert len(closing._early) == MOST_EARLY
+    closing.add(number, answer(slow))
+    assert not closing._early
+    assert closing.ready(0)
 
 
 def test_sums_that_were_added_are_not_kept():

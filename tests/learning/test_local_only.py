@@ -1,9 +1,12 @@
 """Phones that learn alone against a plain loop over each phone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from gboard_sim.learning.local_only import PHONES, LocalOnlyLearner
+from gboard_sim.errors import ExperimentError
+from gboard_sim.learning.local_only import PHONES, LocalOnlyLearner, TrainAlone
 from gboard_sim.learning.pool import InlinePool
 from gboard_sim.learning.text.batches import stint_batches
 from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
@@ -67,3 +70,9 @@ def test_jobs_hold_few_phones(text, learner):
     scoring = learner.scoring(text.evaluation_set("later", 10_000))
     while scoring.pending:
         assert len(scoring.start()[1].rows) <= PHONES
+
+
+def test_a_phone_that_diverges_is_refused_rather_than_judged(text, workshop):
+    wild = replace(stint(text, 0, 0), local=LocalWork(None, 2, 4, 1e30))
+    with pytest.raises(ExperimentError, match=r"1e\+30 is too high: .* of phone 0 alone"):
+        TrainAlone(((wild,),), (np.zeros(1, np.int64),)).work(workshop)

@@ -18,6 +18,7 @@ from gboard_sim.errors import ExperimentError, GboardSimError
 from gboard_sim.learning import worker
 from gboard_sim.learning.central import CentralPlan, TrainStretch
 from gboard_sim.learning.jobs import ScoreRows, TrainChunks
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import MOST_DEATHS, InlinePool, ProcessPool
 from gboard_sim.seam.records import LocalWork, Stint, Upload
 
@@ -138,6 +139,19 @@ def test_an_exception_in_a_worker_comes_back_as_itself(workshop, pool):
         pool.finished(waiting=True)
 
 
+def test_a_worker_without_room_for_its_answer_says_so_and_leaves_the_text(workshop, pool):
+    stint = Stint(0, 0, 0, LocalWork(None, 2, 4, 0.1), (0, 3), 9, 0.0, 1.0)
+    size = workshop.codec.payload_bytes(workshop.wire.parameters)
+    sent = Upload(5, 0, 0, (stint,), size, 1.0, 2.0)
+    [process] = workers()
+    process.rlimit(psutil.RLIMIT_FSIZE, (1000, 1000))  # as a full disk, or memory
+    pool.start(("train", 1, 0), TrainChunks([sent], [1.0], 8))
+    with pytest.raises(GboardSimError, match=r"no room for the .* bytes"):
+        pool.finished(waiting=True)
+    assert workers() == [process]
+    assert workshop.text.exists()
+
+
 def test_an_exception_that_cannot_be_sent_is_told_in_words():
     class Local(Exception):
         pass
@@ -191,11 +205,14 @@ def test_workers_find_modules_where_this_process_does(workshop, tmp_path, monkey
 
 
 def test_workers_end_in_silence_when_their_parent_is_killed(workshop, tmp_path):
-    own = replace(workshop, text=tmp_path / "text")
+    measured = MeasuredUpdates(tmp_path / "measured")
+    measured.write(3, (np.zeros(4, np.float32), 0.0, 1))
+    own = replace(workshop, text=tmp_path / "text", measured=measured)
     shutil.copytree(workshop.text, own.text)
     (tmp_path / "workshop").write_bytes(pickle.dumps((own, long(workshop), SCORE)))
     script = """
 import pickle, sys, time
+from gboard_sim.learning.measured import MeasuredUpdates
 from gboard_sim.learning.pool import ProcessPool
 workshop, long, score = pickle.load(open(sys.argv[1], "rb"))
 pool = ProcessPool(workshop, 3)
@@ -221,4 +238,5 @@ time.sleep(60)
     parent.stdout.close()
     assert gone(children, 20)
     assert (tmp_path / "stderr").read_text() == ""
-    assert not own.text.exists(), "private text outlived the run that was killed"
+    for private in (own.text, tmp_path / "measured"):
+        assert not private.exists(), "it outlived the run that was killed"

@@ -6,10 +6,12 @@ import pytest
 from gboard_sim.report import speed
 
 
-def row(work: str, contender: str, processes: int, round_s: float, times: float) -> dict:
+def row(
+    work: str, contender: str, processes: int, round_s: float, times: float, model: str = "speed"
+) -> dict:
     return {
         "work": work, "contender": contender, "processes": processes, "round_s": round_s,
-        "times_ours": times,
+        "times_ours": times, "model": model,
     }  # fmt: skip
 
 
@@ -17,7 +19,7 @@ ROWS = [
     row("dense", "gboard_sim", 2, 1.25, 1.0),
     row("dense", "flower", 2, 6.0, 4.8),
     row("real", "gboard_sim", 1, 2.0, 1.0),
-    row("real", "pfl", 1, 5.0, 2.5),
+    row("real", "pfl", 1, 5.0, 2.5, "textbook"),
 ]
 
 
@@ -27,7 +29,7 @@ def test_each_work_has_a_panel_whose_words_say_the_bars():
         "Bars: seconds of a round, dense. gboard_sim, 2 processes 1.25 s; "
         "flower, 2 processes 6.00 s, 4.8 times.",
         "Bars: seconds of a round, real. gboard_sim, 1 process 2.00 s; "
-        "pfl, 1 process 5.00 s, 2.5 times.",
+        "pfl, textbook, 1 process 5.00 s, 2.5 times.",
     ]
 
 

@@ -68,8 +68,8 @@ class Reading:
 def read_corpus(path: Path | str, *, skip_bad_lines: bool = False) -> Reading:
     """Read a corpus that a run can use.
 
-    A file that breaks off (a truncated gzip) is refused whatever `skip_bad_lines` says: nobody can
-    count the lines that it lost.
+    A file that breaks off (a truncated gzip, a CSV's open quote) is refused whatever
+    `skip_bad_lines` says: nobody can count the lines that it lost.
 
     Args:
         path: The file.

@@ -27,6 +27,7 @@ ALLOWED = (
 )
 
 _SEPARATORS = ",\t;"
+_BROKEN_OFF = "unexpected end of data"  # what `csv` says of a quote that nobody closed
 _ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8, after `surrogateescape`
 
 
@@ -38,7 +39,7 @@ def rows(file: BinaryIO, where: str) -> Rows:
         where: Its name, for messages.
 
     Raises:
-        CorpusError: The first line is no header with the three columns.
+        CorpusError: The first line is no header with the three columns, or a quote is not closed.
     """
     source = _Lines(file)
     header, separator = _header(source, where)
@@ -53,6 +54,12 @@ def rows(file: BinaryIO, where: str) -> Rows:
             except StopIteration:
                 return
             except (csv.Error, ValueError) as error:
+                if str(error) == _BROKEN_OFF:
+                    raise CorpusError(
+                        f"{where}, line {number}: a quote that opens in this row is never closed, "
+                        "so nobody can count the rows behind it; allowed: a closing quote for "
+                        "every opening one; hint: close it, or double the quotes inside a field"
+                    ) from error
                 yield number, f"not CSV ({error})"
                 continue
             if len(fields) == len(header):

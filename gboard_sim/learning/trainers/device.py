@@ -33,7 +33,8 @@ def settled(experiment: Experiment) -> Experiment:
             "training.device = 'cuda': torch finds no GPU here; allowed: 'auto', 'cpu'; hint: "
             "torch's CPU build has no CUDA, whatever the machine has"
         )
-    together = training.phones_together or (CUDA_PHONES if device == "cuda" else 1)
+    alone = device == "cpu" or experiment.codec.lossless != "none"
+    together = training.phones_together or (1 if alone else CUDA_PHONES)
     return experiment.with_training(device=device, phones_together=together)
 
 

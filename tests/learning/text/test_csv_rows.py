@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -95,10 +96,11 @@ def test_bad_rows_are_counted_where_they_may_be_skipped(write):
     assert csv.field_size_limit() == before  # it is one for the whole process
 
 
-def test_a_quote_that_is_never_closed_is_one_bad_row(write):
-    reading = read_corpus(write(HEAD, GOOD, b'amy,"oops,\n', GOOD), skip_bad_lines=True)
-    assert (reading.corpus.messages, reading.bad_lines) == (1, 1)
-    assert "unexpected end of data" in str(reading.first_bad_lines[0])
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_quote_that_is_never_closed_is_refused_since_it_hides_what_follows(write, skip):
+    path = write(HEAD, GOOD, b'amy,"oops,\n', GOOD, GOOD)
+    with pytest.raises(CorpusError, match=r"line 3: a quote .* is never closed"):
+        read_corpus(path, skip_bad_lines=skip)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,11 @@ def test_inspection_shows_bad_rows_by_line(write):
 @given(st.lists(st.text(alphabet=',"\n\r\t ;aé\0\ud7ff', max_size=12).map(str.encode)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_rows_are_read_or_counted(write, rows):
-    reading = read_corpus(write(HEAD, GOOD, *(row + b"\n" for row in rows)), skip_bad_lines=True)
-    assert reading.corpus.messages + reading.wordless_messages == reading.lines - reading.bad_lines
-    assert reading.corpus.messages >= 1
+    path = write(HEAD, GOOD, *(row + b"\n" for row in rows))
+    quotes = b"".join(rows).count(b'"')
+    with suppress(CorpusError) if quotes else nullcontext():  # one of them may never be closed
+        reading = read_corpus(path, skip_bad_lines=True)
+        assert (
+            reading.corpus.messages + reading.wordless_messages == reading.lines - reading.bad_lines
+        )
+        assert reading.corpus.messages >= 1

@@ -23,6 +23,7 @@ def smoke(*overrides: str):
         (True, ["training.device=cuda", "training.phones_together=5"], "cuda", 5),
         (False, ["training.phones_together=25"], "cpu", 25),
         (True, ["run.engine=ray"], "cpu", 1),
+        (True, ["codec.lossless=zstd"], "cuda", 1),
     ],
 )
 def test_a_gpu_is_taken_where_there_is_one_and_it_is_not_refused(
