@@ -112,6 +112,25 @@ def test_cohorts_of_several_chunks_have_the_same_bits_over_workers(tmp_path):
     assert files(tmp_path / "one") == files(tmp_path / "three")
 
 
+@pytest.mark.parametrize("arm", ["federated", "central", "local-only"])
+def test_dropout_is_in_every_arm_and_its_bits_do_not_depend_on_workers(tmp_path, arm):
+    more = [f"run.arm={arm}", "run.versions=3"]
+    dropping = [*more, "training.dropout=0.3"]
+    variants = {
+        "without": more,
+        "one": [*dropping, "run.workers=1"],
+        "two": [*dropping, "run.workers=2", "run.lookahead=4"],
+    }
+    made = {
+        name: gboard_sim.run(gboard_sim.load("smoke", overrides=overrides), out=tmp_path / name)
+        for name, overrides in variants.items()
+    }
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    judged = {name: run.table("evaluations").to_pylist() for name, run in made.items()}
+    assert judged["one"] == judged["two"]
+    assert judged["one"] != judged["without"]
+
+
 def test_phones_that_train_together_make_the_run_that_they_make_one_by_one(tmp_path):
     """Cohorts of four chunks, trained ten phones at once in torch."""
     more = ["protocol.goal=20", "protocol.minimum=20", "run.versions=3", "fleet.phones=80"]

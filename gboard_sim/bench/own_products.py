@@ -59,8 +59,8 @@ def products(graph: Graph, *, lanes: int, vocabulary: int) -> list[Product]:
     sizes = {"lanes": lanes, "vocabulary": vocabulary}
     for tensor in model.graph.input:
         for dim in tensor.type.tensor_type.shape.dim:
-            if dim.dim_param:
-                dim.dim_value = sizes[dim.dim_param]
+            if dim.dim_param:  # those without a size are of factors that broadcast
+                dim.dim_value = sizes.get(dim.dim_param, 1)
     model = shape_inference.infer_shapes(model, data_prop=True, strict_mode=True)
     known = {
         value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)

@@ -81,6 +81,7 @@ def open_workshop(
         seed=made.experiment.run.seed,
         device="cuda" if training.device == "cuda" else "cpu",
         precision=training.precision,
+        dropout_rate=training.dropout,
         phones_together=training.phones_together or 1,
         # Phones that train side by side may not come to the same bits as one alone.
         measured=None

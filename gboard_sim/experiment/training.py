@@ -113,6 +113,8 @@ class Training(Table):
         batch_size: Messages in a step.
         learning_rate: SGD step size in a cycle that starts from version 0.
         decay: How it falls with the version.
+        dropout: Chance that a number of a token's embedding, or of what its logits are computed
+            from, is zeroed while there is training: of phones, before version 0, in one place.
         cap: Most messages that a stint uses.
         classes: What phones of one class do differently.
         pretraining: Passes over public text before version 0; it trains all parts of the model.
@@ -131,6 +133,7 @@ class Training(Table):
     batch_size: Count = 8
     learning_rate: Positive = 0.5
     decay: LearningRateDecay = LearningRateDecay()
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     cap: Count | None = None
     classes: dict[str, PhoneClassWork] = {}
     pretraining: Pretraining | None = None

@@ -114,13 +114,14 @@ class TrainStretch:
         optimizer = wire.through(OPTIMIZERS[plan.optimizer](**plan.options))
         parameters, state = self.parameters, self.optimizer
         nats, tokens = 0.0, 0
-        for batch in stream_batches(
+        stream = stream_batches(
             plan.pooled(workshop.rows(plan.rows)),
             self.tokens,
             batch_size=plan.batch_size,
             seed=workshop.seed,
             lane=workshop.spec.lane,
-        ):
+        )
+        for batch in workshop.dropout.on(stream, POOLED, self.tokens[0]):
             trained = trainer.train(parameters, [batch], 1.0)
             downhill = wire.shrink(np.subtract(trained.parameters, parameters, dtype=np.float64))
             state, parameters = optimizer.apply(state, parameters, downhill, self.learning_rate)

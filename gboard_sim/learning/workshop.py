@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.keyboard.tokenizer import Tokenizer
+from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
 from gboard_sim.learning.measured import MeasuredUpdates
@@ -48,6 +49,7 @@ class Workshop:
         phones_together: Phones that train at once; their updates take that much memory.
         measured: Where updates are kept that were trained to be measured; None keeps none.
         parts: What phones train.
+        dropout_rate: See `Dropout`.
     """
 
     spec: ModelSpec
@@ -65,6 +67,7 @@ class Workshop:
     phones_together: int = 1
     measured: MeasuredUpdates | None = None
     parts: TrainedParts = EVERYTHING
+    dropout_rate: float = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to a worker: the description alone, not the tools that were opened here."""
@@ -92,6 +95,11 @@ class Workshop:
         ranges = (stint.rows for stint in attempt.stints)
         words = typed_words(self.rows("fleet").token_store(), ranges)
         return TypedRows(self.codec, self.wire, words)
+
+    @cached_property
+    def dropout(self) -> Dropout:
+        """What zeroes numbers while phones train, and while there is training in one place."""
+        return Dropout(self.dropout_rate, self.seed, self.spec)
 
     @cached_property
     def trainer(self) -> Trainer:

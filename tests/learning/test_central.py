@@ -1,5 +1,6 @@
 """The arm `central` against a plain loop over the pooled text, and against one federated phone."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gboard_sim.errors import ExperimentError
-from gboard_sim.learning.central import CentralClosing, CentralPlan, TrainStretch, stream_batches
+from gboard_sim.learning.central import (
+    POOLED,
+    CentralClosing,
+    CentralPlan,
+    TrainStretch,
+    stream_batches,
+)
+from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.server_optimizers import adam
 from gboard_sim.learning.text.batches import TokenStore
@@ -59,14 +67,17 @@ def test_a_share_pools_the_first_phones_text(workshop):
     assert quarter.tokens.tolist() == rows.tokens[: rows.offsets[rows.first[3]]].tolist()
 
 
-def test_a_stretch_is_a_plain_loop_of_gradient_and_optimiser(workshop):
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_stretch_is_a_plain_loop_of_gradient_and_optimiser(workshop, dropout):
+    workshop = replace(workshop, dropout_rate=dropout)
     first = workshop.snapshots.read(0)
     optimizer = adam(tau=1e-6)
     state, parameters = optimizer.init(first), first
     made = TrainStretch(PLAN, (0, 150), 0.01, first, optimizer.init(first)).work(workshop)
     text = workshop.rows("fleet").token_store()
     nats = tokens = 0
-    for batch in stream_batches(text, (0, 150), batch_size=4, seed=1, lane=workshop.spec.lane):
+    stream = stream_batches(text, (0, 150), batch_size=4, seed=1, lane=workshop.spec.lane)
+    for batch in Dropout(dropout, 1, workshop.spec).on(stream, POOLED, 0):
         half = workshop.trainer.train(parameters, [batch], 0.5)
         gradient = (parameters - half.parameters.astype(np.float64)) / 0.5
         state, parameters = optimizer.apply(state, parameters, -gradient, 0.01)

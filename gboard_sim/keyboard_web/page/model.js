@@ -100,6 +100,9 @@ export class Model {
     const [, lane] = shapeOf(this.#trainStep, "inputs");
     const { lanes, ...batch } = inLanes(messages, lane);
     const given = { learning_rate: new ort.Tensor("float32", Float32Array.of(learningRate), []) };
+    for (const name of ["kept_embedded", "kept_features"]) {
+      given[name] = new ort.Tensor("float32", Float32Array.of(1), [1, 1, 1]); // no dropout
+    }
     for (const [name, values] of Object.entries(batch)) {
       const type = values instanceof Int32Array ? "int32" : "float32";
       given[name] = new ort.Tensor(type, values, [lanes, lane]);

@@ -23,6 +23,18 @@ Parameters = Mapping[str, Tensor]
 LEAST_PROBABILITY = 1.1754944e-38
 
 
+class Kept(NamedTuple):
+    """What dropout keeps, as factors: 0, or 1 over the share that is kept; 1 keeps all there is.
+
+    Attributes:
+        embedded: Of the input tokens' embeddings. Shape [T, B, D], or one that broadcasts to it.
+        features: Of what the logits are computed from. Shape [T, B, F], likewise.
+    """
+
+    embedded: Tensor
+    features: Tensor
+
+
 class Text(NamedTuple):
     """A batch as tensors; see `Batch`. Each of shape [B, T].
 
@@ -31,19 +43,26 @@ class Text(NamedTuple):
         targets: What it should say next.
         reset: 1 where a segment starts, else 0.
         weight: 1 where there is a token, 0 at padding.
+        kept: What dropout keeps; nothing without it.
     """
 
     inputs: Tensor
     targets: Tensor
     reset: Tensor
     weight: Tensor
+    kept: Kept | tuple[()] = ()
+
+    def first(self) -> "Text":
+        """The first of stacked batches."""
+        kept = Kept(*(factors[0] for factors in self.kept)) if self.kept else ()
+        return Text(self.inputs[0], self.targets[0], self.reset[0], self.weight[0], kept)
 
 
 class Tape(NamedTuple):
     """What the recurrent layer computed at every position, each of shape [T * B, width].
 
     Attributes:
-        embedded: The input tokens' embeddings.
+        embedded: The input tokens' embeddings, as dropout leaves them.
         fed_back: The recurrent output that entered, zero after a reset.
         before: The recurrent state c that entered, zero after a reset.
         forget: Forget gate.
@@ -92,6 +111,11 @@ def by_time(values: Tensor, length: int) -> Tensor:
     return values.view(length, values.shape[0] // length, values.shape[1])
 
 
+def dropped(values: Tensor, kept: Tensor | None, length: int) -> Tensor:
+    """What dropout leaves of some values of shape [T * B, width]; all without it."""
+    return values if kept is None else (by_time(values, length) * kept).view(values.shape)
+
+
 def product(left: Tensor, matrix: Tensor) -> Tensor:
     """`left @ matrix`, in the matrix's type."""
     return left.to(matrix.dtype) @ matrix
@@ -126,10 +150,17 @@ def project(parameters: Parameters, cell: Tensor) -> Tensor:
     return product(cell, parameters["projection"]) if "projection" in parameters else cell
 
 
-def unroll(spec: ModelSpec, parameters: Parameters, inputs: Tensor, reset: Tensor) -> Tape:
+def unroll(
+    spec: ModelSpec,
+    parameters: Parameters,
+    inputs: Tensor,
+    reset: Tensor,
+    kept: Tensor | None = None,
+) -> Tape:
     """Run the recurrent layer over T tokens, from zero where a lane starts and at every reset."""
     lanes, length = inputs.shape
     embedded = embedding(time_major(inputs)[:, 0], parameters["embedding"])
+    embedded = dropped(embedded, kept, length)
     pre = affine(parameters["gate_bias"], embedded, parameters["input_kernel"])
     pre_at = by_time(pre, length)
     keep = by_time(time_major(1 - reset), length)
@@ -185,8 +216,10 @@ def logits(parameters: Parameters, hidden: Tensor, room: Tensor | None = None) -
 
 def loss(spec: ModelSpec, parameters: Parameters, text: Text) -> Tensor:
     """Mean negative log-likelihood, in nats, over the weighted tokens. Differentiable."""
-    tape = unroll(spec, parameters, text.inputs, text.reset)
-    scores = logits(parameters, features(parameters, tape.out))
+    kept_embedded, kept_features = text.kept or (None, None)
+    tape = unroll(spec, parameters, text.inputs, text.reset, kept_embedded)
+    hidden = dropped(features(parameters, tape.out), kept_features, text.inputs.shape[1])
+    scores = logits(parameters, hidden)
     chosen = scores.gather(1, time_major(text.targets).long())
     nats = scores.logsumexp(dim=1, keepdim=True) - chosen
     return (nats * time_major(text.weight)).sum() / text.weight.sum()

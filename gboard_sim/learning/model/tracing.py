@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.export import Dim
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gboard_sim.learning.model.definition import Text, predict, score
+from gboard_sim.learning.model.definition import Kept, Text, predict, score
 from gboard_sim.learning.model.spec import TOP, WORD_ROWS, ModelSpec, load_spec, shapes
 from gboard_sim.learning.model.train_step import Trained, train_step
 from gboard_sim.learning.model.trained_parts import SHIPPED, STEPS, adapted_shapes
@@ -31,6 +31,7 @@ OPSET = 18  # the first with reductions in ScatterElements and ScatterND, which 
 EXAMPLE_VOCABULARY = 37  # traced sizes: unlike each other and any width, and above TOP
 EXAMPLE_LANES = 5
 EXAMPLE_RANK = 2
+KEPT = ("kept_embedded", "kept_features")
 BORDER = "border/"  # keeps the exporter's own value names apart from ours
 
 
@@ -62,6 +63,8 @@ def _examples(spec: ModelSpec) -> dict[str, Tensor]:
         made[name] = torch.randint(0, EXAMPLE_VOCABULARY, size, generator=rng, dtype=torch.int32)
     made["reset"] = (torch.rand(shape, generator=rng) < 0.2).float()
     made["weight"] = torch.ones(shape)
+    for name, width in zip(KEPT, (spec.embedding, spec.features), strict=True):
+        made[name] = 2.0 * (torch.rand((spec.lane, lanes, width), generator=rng) < 0.5)
     made["learning_rate"] = torch.tensor(0.5)
     made["out"] = torch.randn(lanes, spec.recurrent, generator=rng) * 0.1
     made["state"] = torch.randn(lanes, spec.units, generator=rng) * 0.1
@@ -94,14 +97,22 @@ def _function(
         def run_train_step(*arguments: Tensor) -> tuple[Tensor, ...]:
             parameters, others = split(arguments)
             bases = dict(zip(adapted, others, strict=False))
-            *text, learning_rate = others[len(adapted) :]
+            inputs, targets, reset, weight, *kept, learning_rate = others[len(adapted) :]
+            text = Text(inputs, targets, reset, weight, Kept(*kept))
             what = Trained(parts.word_rows, bases)
-            new, mean_loss = train_step(spec, parameters, Text(*text), learning_rate, what)
+            new, mean_loss = train_step(spec, parameters, text, learning_rate, what)
             return (*(new[name] for name in trained), mean_loss)
 
         return (
             run_train_step,
-            [*names, *(f"basis_{name}" for name in adapted), *batch, "weight", "learning_rate"],
+            [
+                *names,
+                *(f"basis_{name}" for name in adapted),
+                *batch,
+                "weight",
+                *KEPT,
+                "learning_rate",
+            ],
             [*(f"new_{name}" for name in trained), "loss"],
         )
     return {
@@ -144,6 +155,21 @@ def _split_by_time(graph: onnx.GraphProto, length: int) -> None:
         graph.initializer.remove(tensor)
 
 
+def _let_broadcast(graph: onnx.GraphProto) -> None:
+    """Let a phone without dropout give a single 1 for what is kept.
+
+    So the number of lanes is not to be read from there.
+    """
+    kept = {value.name: value for value in graph.input if value.name.removeprefix(BORDER) in KEPT}
+    for name, value in kept.items():
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            dim.dim_param = f"{name.removeprefix(BORDER)}_{axis}"
+    for node in graph.node:
+        if node.op_type == "Shape" and node.input[0] in kept:
+            lanes = helper.make_node("Shape", [f"{BORDER}inputs"], node.output, start=0, end=1)
+            node.CopyFrom(lanes)
+
+
 def _slim(model: onnx.ModelProto) -> None:
     """Drop what only a debugger reads: traces, inferred inner shapes, and long value names."""
     graph = model.graph
@@ -180,6 +206,7 @@ def trace(spec: ModelSpec, graph: str) -> onnx.ModelProto:
         **{key: {0: vocabulary} for key in WORD_ROWS},
         **{f"basis_{key}": {1: rank} for key in adapted_shapes(spec)},
         **{key: {0: lanes} for key in ("inputs", "targets", "reset", "weight")},
+        **{key: {1: lanes} for key in KEPT},
         **{key: {0: lanes} for key in ("token", "out", "state")},
     }
     with _quiet():
@@ -197,6 +224,7 @@ def trace(spec: ModelSpec, graph: str) -> onnx.ModelProto:
     assert program is not None
     model = program.model_proto
     _split_by_time(model.graph, spec.lane)
+    _let_broadcast(model.graph)
     _slim(model)
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -26,6 +26,7 @@ from gboard_sim.learning.model.definition import (
     Tape,
     Text,
     by_time,
+    dropped,
     features,
     logits,
     product,
@@ -185,8 +186,10 @@ def differentiate(
         room: Memory for the probabilities of every token, written over: one array of tokens x
             vocabulary costs more to ask the system for than to fill. Shape [T * B, V].
     """
-    tape = unroll(spec, parameters, text.inputs, text.reset)
-    hidden = features(parameters, tape.out)
+    kept_embedded, kept_features = text.kept or (None, None)
+    length = text.inputs.shape[1]
+    tape = unroll(spec, parameters, text.inputs, text.reset, kept_embedded)
+    hidden = dropped(features(parameters, tape.out), kept_features, length)
     scores = logits(parameters, hidden, room)
     probability = torch.softmax(scores, dim=1, out=room)
     target = time_major(text.targets)[:, 0].long()
@@ -206,6 +209,7 @@ def differentiate(
         vectors["output_bias"] = missed.index_put([target], -share[:, 0], accumulate=True)
     weights = parameters[output]
     d_out = (product(probability, weights) - embedding(target, weights)) * share
+    d_out = dropped(d_out, kept_features, length)
     if spec.output_dense:
         products["dense"] = (tape.out, d_out)
         vectors["dense_bias"] = d_out.sum(0)
@@ -222,6 +226,7 @@ def differentiate(
     if trained.word_rows:
         read = time_major(text.inputs)[:, 0].long()
         d_embedded = product(d_gates, parameters["input_kernel"].t())
+        d_embedded = dropped(d_embedded, kept_embedded, length)
         if spec.tied:
             rows = {"embedding": (torch.cat([read, target]), torch.cat([d_embedded, -shared]))}
         else:

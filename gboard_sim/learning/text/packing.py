@@ -13,6 +13,7 @@ lane. A row longer than the lane is cut into segments that start anew from <s>.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,20 @@ from gboard_sim.seam.records import Ints
 BOS = 1  # the start of a message, <s>; sentencepiece's id of it, and the padding's
 
 Ids = npt.NDArray[np.int32]
+
+
+class Kept(NamedTuple):
+    """What dropout keeps of a batch, as factors: 0, or 1 over the share that is kept.
+
+    Time comes first, as in `definition.Tape`.
+
+    Attributes:
+        embedded: Of the input tokens' embeddings. Shape [T, B, D].
+        features: Of what the logits are computed from. Shape [T, B, F].
+    """
+
+    embedded: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ class Batch:
         weight: 1 where there is a token, 0 at padding. Shape [B, T].
         positions: Where each token of the packed rows lies in the flattened lanes, in the rows'
             own order: `scores.ravel()[positions]` are the tokens' scores. Shape [tokens].
+        kept: What dropout keeps; None without it.
     """
 
     inputs: Ids
@@ -43,6 +59,7 @@ class Batch:
     reset: npt.NDArray[np.float32]
     weight: npt.NDArray[np.float32]
     positions: Ints
+    kept: Kept | None = None
 
     @property
     def tokens(self) -> int:

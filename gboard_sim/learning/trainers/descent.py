@@ -132,7 +132,7 @@ class Descent:
         gradient, loss = differentiate(
             self._spec,
             {name: tensor[0] for name, tensor in given.items()},
-            Text(*(tensor[0] for tensor in text)),
+            text.first(),
             self._trained,
             self._room[:tokens],
         )

@@ -14,11 +14,15 @@ import onnxruntime
 from gboard_sim.learning.model.graphs import Graph, Graphs
 from gboard_sim.learning.model.spec import TOP, ModelSpec, layout, parameter_count
 from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
-from gboard_sim.learning.text.packing import Batch, Ids
+from gboard_sim.learning.text.packing import Batch, Ids, Kept
 from gboard_sim.learning.trainers.trainer import Carry, Lesson, Prediction, Scores, Trained
 from gboard_sim.seam.records import Vector
 
 Array = npt.NDArray[Any]
+
+
+ALL_KEPT = Kept(np.ones((1, 1, 1), np.float32), np.ones((1, 1, 1), np.float32))
+"""Without dropout: factors of 1."""
 
 
 def _runner(graph: Graph) -> Any:
@@ -108,6 +112,9 @@ class OnnxRuntimeTrainer:
             _bind(binding.bind_input, "targets", batch.targets)
             _bind(binding.bind_input, "reset", batch.reset)
             _bind(binding.bind_input, "weight", batch.weight)
+            kept = batch.kept or ALL_KEPT
+            _bind(binding.bind_input, "kept_embedded", kept.embedded)
+            _bind(binding.bind_input, "kept_features", kept.features)
             runner.run_with_iobinding(binding)
             nats += float(self._loss) * batch.tokens
             tokens += batch.tokens

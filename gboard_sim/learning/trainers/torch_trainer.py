@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gboard_sim.learning.model.definition import Text, predict, score
+from gboard_sim.learning.model.definition import Kept, Text, predict, score
 from gboard_sim.learning.model.spec import ModelSpec, layout
 from gboard_sim.learning.model.trained_parts import EVERYTHING, TrainedParts
 from gboard_sim.learning.text.packing import BOS, Batch, Ids
@@ -29,8 +29,14 @@ def _repeatable() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def _stacked(batches: Sequence[Batch]) -> list[npt.NDArray[np.generic]]:
-    """Batches as arrays [n, B, T], as `Text` has them; lanes that a phone has not are padding."""
+def _stacked(
+    batches: Sequence[Batch],
+) -> tuple[list[npt.NDArray[np.generic]], list[npt.NDArray[np.float32]]]:
+    """Batches as arrays, as `Text` has them; lanes that a phone has not are padding.
+
+    Returns:
+        What is read and said [n, B, T], and what dropout keeps of it [n, T, B, width], if any.
+    """
     lanes = max(len(batch.inputs) for batch in batches)
     shape = (len(batches), lanes, batches[0].inputs.shape[1])
     inputs, targets = np.full(shape, BOS, np.int32), np.full(shape, BOS, np.int32)
@@ -39,7 +45,14 @@ def _stacked(batches: Sequence[Batch]) -> list[npt.NDArray[np.generic]]:
         own = slice(len(batch.inputs))
         inputs[row, own], targets[row, own] = batch.inputs, batch.targets
         reset[row, own], weight[row, own] = batch.reset, batch.weight
-    return [inputs, targets, reset, weight]
+    kept = []
+    if all(batch.kept is not None for batch in batches):
+        for parts in zip(*(batch.kept for batch in batches if batch.kept), strict=True):
+            whole = np.zeros((len(batches), shape[2], lanes, parts[0].shape[2]), np.float32)
+            for row, part in enumerate(parts):
+                whole[row, :, : part.shape[1]] = part
+            kept.append(whole)
+    return [inputs, targets, reset, weight], kept
 
 
 class TorchTrainer:
@@ -78,7 +91,10 @@ class TorchTrainer:
 
     def _text(self, batches: Sequence[Batch]) -> Text:
         """A batch of each phone as tensors [n, B, T]."""
-        return Text(*map(self._to, _stacked(batches)))
+        said, kept = _stacked(batches)
+        factors = Kept(*map(self._to, kept)) if kept else ()
+        inputs, targets, reset, weight = map(self._to, said)
+        return Text(inputs, targets, reset, weight, factors)
 
     def _tensors(self, parameters: Vector) -> dict[str, Tensor]:
         """The named tensors of one model."""

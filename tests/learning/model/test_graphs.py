@@ -90,6 +90,8 @@ def test_exporting_anew_gives_graphs_of_the_same_numbers(graph: str) -> None:
         "targets": batch.targets,
         "reset": batch.reset,
         "weight": batch.weight,
+        "kept_embedded": rng.random((spec.lane, 2, spec.embedding), np.float32),
+        "kept_features": np.full((1, 1, 1), 0.5, np.float32),  # it broadcasts
         "learning_rate": np.array(0.5, np.float32),
         **{f"basis_{key}": basis for key, basis in TrainedParts(rank=4).bases(spec).items()},
         "token": np.array([3, 4], np.int32),

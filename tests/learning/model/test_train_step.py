@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gboard_sim.learning.model.definition import Text, loss
+from gboard_sim.learning.model.definition import Kept, Text, loss
 from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, shapes
 from gboard_sim.learning.model.train_step import Trained, train_step
 from gboard_sim.learning.model.trained_parts import TrainedParts
@@ -57,9 +57,12 @@ PARTS = {
 }
 
 
+@pytest.mark.parametrize("dropout", [False, True])
 @pytest.mark.parametrize("parts", PARTS)
 @pytest.mark.parametrize("name", SPECS)
-def test_a_step_is_the_gradient_of_the_loss_by_what_is_trained(name: str, parts: str) -> None:
+def test_a_step_is_the_gradient_of_the_loss_by_what_is_trained(
+    name: str, parts: str, dropout: bool
+) -> None:
     """Of an adapter W + P B that is B, from 0: torch differentiates by it."""
     chosen, trained = SPECS[name], PARTS[parts]
     rng = torch.Generator().manual_seed(2)
@@ -67,11 +70,18 @@ def test_a_step_is_the_gradient_of_the_loss_by_what_is_trained(name: str, parts:
         key: torch.randn(shape, generator=rng, dtype=torch.float64)
         for key, shape in shapes(chosen, VOCABULARY).items()
     }
+    kept = Kept(
+        *(
+            1.5 * (torch.rand((LANE, LANES, width), generator=rng) < 0.6).double()
+            for width in (chosen.embedding, chosen.features)
+        )
+    )
     text = Text(
         torch.randint(0, VOCABULARY, (LANES, LANE), generator=rng),
         torch.randint(0, VOCABULARY, (LANES, LANE), generator=rng),
         (torch.rand((LANES, LANE), generator=rng) < 0.3).double(),
         torch.rand((LANES, LANE), generator=rng, dtype=torch.float64),
+        kept if dropout else (),
     )
     # float32 bases are orthonormal to 1e-7 alone
     bases = {

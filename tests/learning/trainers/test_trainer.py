@@ -8,7 +8,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gboard_sim.learning.model.definition import Text, loss
+from gboard_sim.learning.dropout import Dropout
+from gboard_sim.learning.model.definition import Kept, Text, loss
 from gboard_sim.learning.model.graphs import shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
 from gboard_sim.learning.model.spec import WORD_ROWS, ModelSpec, layout, load_spec
@@ -74,7 +75,9 @@ class Autograd:
             tensors = self.moved(start, flat)
             ids = [torch.tensor(array) for array in (batch.inputs, batch.targets)]
             masks = [torch.tensor(array).double() for array in (batch.reset, batch.weight)]
-            mean_loss = loss(self.spec, tensors, Text(*ids, *masks))
+            kept = [torch.tensor(array).double() for array in batch.kept or ()]
+            text = Text(*ids, *masks, Kept(*kept) if kept else ())
+            mean_loss = loss(self.spec, tensors, text)
             (gradient,) = torch.autograd.grad(mean_loss, flat)
             if self.spec.gradient_clip:
                 gradient *= min(1.0, self.spec.gradient_clip / float(gradient.norm()))
@@ -121,10 +124,14 @@ def distance(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("name", ["tiny", *PUBLISHED])
-def test_a_step_equals_the_float64_reference(make, name) -> None:
+def test_a_step_equals_the_float64_reference(make, name, dropout) -> None:
     # A rate this large makes the new parameters all gradient, so their error is its error.
-    batch = messages(1, [4, 12, 7, 3, 20, 1], load_spec(name).lane)
+    spec = load_spec(name)
+    whole = messages(1, [4, 12, 7, 3, 20, 1], spec.lane)
+    [batch] = Dropout(dropout, 1, spec).on([whole], 0)
+    assert (batch.kept is None) == (not dropout)
     before = start(name)
     found = make(name).train(before, [batch], 1e4)
     expected = reference(name).train(before, [batch], 1e4)
