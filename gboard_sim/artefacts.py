@@ -5,7 +5,8 @@ predict.onnx             what the keyboard runs: its weights are inside, in the 
 tokenizer.model          sentencepiece
 words.txt                the words that may be shown, the most frequent first
 keyboard.py, loader/     a loader: onnxruntime, numpy and sentencepiece are all that it needs
-train_step.onnx          what trains on the phone: the server's parameters go in
+train_step.onnx          what trains on the phone: the server's parameters go in, and what dropout
+                         keeps (kept_embedded, kept_features: a 1 of shape [1, 1, 1] keeps all)
 score.onnx               what judges on the phone: likewise
 parameters.safetensors   these parameters, in float32
 bases.safetensors        where phones train adapters: what else goes into train_step.onnx

@@ -53,10 +53,15 @@ def trains_here() -> Iterator[None]:
 
 @pytest.fixture
 def heeds_interrupts() -> Iterator[None]:
-    """Processes started meanwhile heed Ctrl-C, even where this one was started to ignore it.
+    """Processes started meanwhile heed Ctrl-C and SIGHUP, even where this one ignores them.
 
-    A shell starts what it puts in the background so, and whoever is started inherits that.
+    A shell starts what it puts in the background deaf to the one, and nohup to the other, and
+    whoever is started inherits that.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)

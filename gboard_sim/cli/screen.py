@@ -40,7 +40,8 @@ def print_json(value: Any) -> None:
 @contextmanager
 def screen(quiet: bool, *, resumes: bool = False) -> "Iterator[Watch | None]":
     """Progress on stderr while the body runs; Ctrl-C and `ENDING` end it with one message."""
-    before = {each: signal.signal(each, _terminate) for each in ENDING}
+    heeded = [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup
+    before = {each: signal.signal(each, _terminate) for each in heeded}
     try:  # here, because typer would end in silence
         with _progress(quiet) as watch:
             yield watch

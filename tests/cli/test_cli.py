@@ -281,6 +281,21 @@ def test_a_corpus_that_cannot_be_used_is_refused(refused, tmp_path, content, sai
         assert said in refused("corpus", "inspect", path)
 
 
+def test_a_run_that_is_to_outlive_its_terminal_does(tmp_path):
+    out = tmp_path / "run"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    command = [sys.executable, "-m", "gboard_sim", "run", "smoke", "--out", str(out), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGHUP, before)
+    while not (out / "provenance.json").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert json.loads(stdout)["versions"] > 0
+
+
 @pytest.mark.parametrize(
     ("reach", "sent", "status", "said"),
     [
