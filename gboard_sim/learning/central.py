@@ -121,7 +121,7 @@ class TrainStretch:
             seed=workshop.seed,
             lane=workshop.spec.lane,
         )
-        for batch in workshop.dropout.on(stream, POOLED, self.tokens[0]):
+        for batch in workshop.unit_dropout.on(stream, POOLED, self.tokens[0]):
             trained = trainer.train(parameters, [batch], 1.0)
             downhill = wire.shrink(np.subtract(trained.parameters, parameters, dtype=np.float64))
             state, parameters = optimizer.apply(state, parameters, downhill, self.learning_rate)

@@ -51,7 +51,7 @@ class TrainAlone:
             parameters = workshop.snapshots.read(0)
             for stint in stints:
                 batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
-                batches = workshop.dropout.on(batches, stint.phone, stint.nth)
+                batches = workshop.unit_dropout.on(batches, stint.phone, stint.nth)
                 trained = workshop.trainer.train(parameters, batches, stint.local.learning_rate)
                 parameters = trained.parameters
             if not np.isfinite(parameters).all():

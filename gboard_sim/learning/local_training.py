@@ -50,7 +50,7 @@ def _train_together(workshop: Workshop, attempts: Sequence[Attempt]) -> Iterator
                 unsent = parameters[at] - workshop.snapshots.read(held)
                 parameters[at] = workshop.snapshots.read(stint.version) + unsent
             batches = stint_batches(fleet, stint, workshop.seed, workshop.spec.lane)
-            batches = workshop.dropout.on(batches, stint.phone, stint.nth)
+            batches = workshop.unit_dropout.on(batches, stint.phone, stint.nth)
             steps = stint_steps(fleet, stint)
             lessons.append(Lesson(parameters[at], batches, steps, stint.local.learning_rate))
         for at, trained in zip(going, workshop.trainer.train_together(lessons), strict=True):

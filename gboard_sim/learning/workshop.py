@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gboard_sim.keyboard.tokenizer import Tokenizer
-from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.evaluation.piece_word_scorer import PieceWordScorer
 from gboard_sim.learning.evaluation.word_scorer import WholeWordScorer, WordScorer
 from gboard_sim.learning.measured import MeasuredUpdates
@@ -24,6 +23,7 @@ from gboard_sim.learning.text.vocabulary import SPECIAL, Vocabulary
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.trainer import Trainer
 from gboard_sim.learning.typed_rows import TypedRows, typed_words
+from gboard_sim.learning.unit_dropout import UnitDropout
 from gboard_sim.seam.privacy_protocols import Mechanism
 from gboard_sim.seam.protocols import Codec
 from gboard_sim.seam.records import Attempt
@@ -49,7 +49,7 @@ class Workshop:
         phones_together: Phones that train at once; their updates take that much memory.
         measured: Where updates are kept that were trained to be measured; None keeps none.
         parts: What phones train.
-        dropout_rate: See `Dropout`.
+        dropout_rate: See `UnitDropout`.
     """
 
     spec: ModelSpec
@@ -97,9 +97,9 @@ class Workshop:
         return TypedRows(self.codec, self.wire, words)
 
     @cached_property
-    def dropout(self) -> Dropout:
+    def unit_dropout(self) -> UnitDropout:
         """What zeroes numbers while phones train, and while there is training in one place."""
-        return Dropout(self.dropout_rate, self.seed, self.spec)
+        return UnitDropout(self.dropout_rate, self.seed, self.spec)
 
     @cached_property
     def trainer(self) -> Trainer:

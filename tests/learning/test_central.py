@@ -16,10 +16,10 @@ from gboard_sim.learning.central import (
     TrainStretch,
     stream_batches,
 )
-from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.learner_state import LearnerState, Totals
 from gboard_sim.learning.server_optimizers import adam
 from gboard_sim.learning.text.batches import TokenStore
+from gboard_sim.learning.unit_dropout import UnitDropout
 from gboard_sim.seam.records import Cohort, LocalWork, Stint, Upload
 
 PLAN = CentralPlan(rows="fleet", share=1.0, batch_size=4, optimizer="adam", options={"tau": 1e-6})
@@ -77,7 +77,7 @@ def test_a_stretch_is_a_plain_loop_of_gradient_and_optimiser(workshop, dropout):
     text = workshop.rows("fleet").token_store()
     nats = tokens = 0
     stream = stream_batches(text, (0, 150), batch_size=4, seed=1, lane=workshop.spec.lane)
-    for batch in Dropout(dropout, 1, workshop.spec).on(stream, POOLED, 0):
+    for batch in UnitDropout(dropout, 1, workshop.spec).on(stream, POOLED, 0):
         half = workshop.trainer.train(parameters, [batch], 0.5)
         gradient = (parameters - half.parameters.astype(np.float64)) / 0.5
         state, parameters = optimizer.apply(state, parameters, -gradient, 0.01)

@@ -28,6 +28,7 @@ from gboard_sim.learning.snapshots import Snapshots
 from gboard_sim.learning.stopping import StopRules
 from gboard_sim.learning.text.store import TextRows
 from gboard_sim.learning.trainers.trainer import Trained
+from gboard_sim.learning.unit_dropout import UnitDropout
 from gboard_sim.privacy.mechanisms import LocalGaussian, NoMechanism
 from gboard_sim.runlog.answers import read_outcomes
 from gboard_sim.runlog.journal import Journal
@@ -109,7 +110,7 @@ class Toy:
         self.pool = pool(
             SimpleNamespace(
                 rows=lambda name: rows, snapshots=self.snapshots, trainer=self.trainer,
-                phones_together=1, measured=None,
+                phones_together=1, measured=None, unit_dropout=UnitDropout(0.0, 1, None),
                 scorer=ToyScorer(), sender=lambda _: Fp32(), mechanism=mechanism, seed=1,
                 spec=SimpleNamespace(lane=6), wire=SimpleNamespace(shrink=lambda update: update),
             )

@@ -8,7 +8,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.model.definition import Kept, Text, loss
 from gboard_sim.learning.model.graphs import shipped_graphs
 from gboard_sim.learning.model.initial import initial_parameters
@@ -19,6 +18,7 @@ from gboard_sim.learning.text.packing import BOS, Batch, pack
 from gboard_sim.learning.trainers.onnxruntime_trainer import OnnxRuntimeTrainer
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
 from gboard_sim.learning.trainers.trainer import Lesson, Trained, Trainer, empty_carry
+from gboard_sim.learning.unit_dropout import UnitDropout
 
 VOCABULARY = 60
 TINY = load_spec("tiny")
@@ -130,7 +130,7 @@ def test_a_step_equals_the_float64_reference(make, name, dropout) -> None:
     # A rate this large makes the new parameters all gradient, so their error is its error.
     spec = load_spec(name)
     whole = messages(1, [4, 12, 7, 3, 20, 1], spec.lane)
-    [batch] = Dropout(dropout, 1, spec).on([whole], 0)
+    [batch] = UnitDropout(dropout, 1, spec).on([whole], 0)
     assert (batch.kept is None) == (not dropout)
     before = start(name)
     found = make(name).train(before, [batch], 1e4)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gboard_sim.learning.dropout import Dropout
 from gboard_sim.learning.model.spec import load_spec, parameter_count
 from gboard_sim.learning.text.packing import Batch, pack
 from gboard_sim.learning.trainers.torch_trainer import TorchTrainer
 from gboard_sim.learning.trainers.trainer import Lesson
+from gboard_sim.learning.unit_dropout import UnitDropout
 
 SPEC = replace(load_spec("stackoverflow-lstm"), lane=10)  # of which the two widths differ
 VOCABULARY = 30
@@ -24,7 +24,7 @@ def batch(messages: int, seed: int = 0) -> Batch:
 
 @given(rate=st.floats(0.05, 0.9))
 def test_every_number_is_zero_or_scaled_up_so_that_the_mean_stays(rate):
-    [made] = Dropout(rate, 1, SPEC).on([batch(40)], 3)
+    [made] = UnitDropout(rate, 1, SPEC).on([batch(40)], 3)
     assert made.kept is not None
     assert made.kept.embedded.shape == (10, 40, SPEC.embedding)
     assert made.kept.features.shape == (10, 40, SPEC.features)
@@ -37,13 +37,13 @@ def test_every_number_is_zero_or_scaled_up_so_that_the_mean_stays(rate):
 
 def test_without_it_batches_are_as_they_were():
     batches = [batch(2), batch(3)]
-    made = list(Dropout(0.0, 1, SPEC).on(batches, 3))
+    made = list(UnitDropout(0.0, 1, SPEC).on(batches, 3))
     assert all(one is other for one, other in zip(batches, made, strict=True))
 
 
 def test_the_same_stint_drops_the_same_and_no_other_does():
     def kept(seed: int, *ids: int) -> list[bytes]:
-        made = Dropout(0.5, seed, SPEC).on([batch(2)] * 2, *ids)
+        made = UnitDropout(0.5, seed, SPEC).on([batch(2)] * 2, *ids)
         return [b.kept.embedded.tobytes() + b.kept.features.tobytes() for b in made]
 
     assert kept(1, 7, 0) == kept(1, 7, 0)
@@ -57,7 +57,7 @@ def test_phones_of_unequal_lanes_drop_together_what_each_drops_alone(precision):
     trainer = TorchTrainer(tiny, VOCABULARY, precision=precision)
     rng = np.random.default_rng(4)
     start = rng.normal(0, 0.1, parameter_count(tiny, VOCABULARY)).astype(np.float32)
-    drop = Dropout(0.5, 1, tiny)
+    drop = UnitDropout(0.5, 1, tiny)
     own = [list(drop.on([batch(n, n), batch(n + 1, n)], n)) for n in (1, 4)]
     lessons = [Lesson(start, batches, 2, 0.5) for batches in own]
     for lesson, together in zip(lessons, trainer.train_together(lessons), strict=True):

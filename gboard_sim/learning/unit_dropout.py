@@ -1,4 +1,4 @@
-"""Dropout while a phone trains: against learning its few messages by heart.
+"""Dropout of units while a phone trains: against learning its few messages by heart.
 
 Of every token's embedding, and of what its logits are computed from, each number is zeroed with a
 chance, and the others are scaled up so that the mean stays (Srivastava et al., JMLR 15, 2014); the
@@ -17,7 +17,7 @@ from gboard_sim.seeds import quick_stream
 
 
 @dataclass(frozen=True, slots=True)
-class Dropout:
+class UnitDropout:
     """What zeroes numbers.
 
     Attributes:
