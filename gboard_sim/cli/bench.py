@@ -1,7 +1,8 @@
 """The commands of `gboard-sim bench`: rows on stdout, and a plot in a file."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -141,18 +142,23 @@ def _bench(
 
 
 def _draw(path: Path, svg: str) -> None:
-    try:
+    with _writing(path):
         path.write_text(svg, encoding="utf-8")
-    except OSError as error:
-        raise GboardSimError(f"--plot {path}: cannot be written: {error.strerror}") from error
 
 
 def _try(path: Path) -> None:
-    """Find out whether a figure can be written; what lies there stays."""
-    there = path.exists()
-    try:
+    """Find out whether a plot can be written; what lies there stays."""
+    with _writing(path):
+        there = path.exists()
         path.open("a").close()
+        if not there:
+            path.unlink()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Says which plot cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise GboardSimError(f"--plot {path}: cannot be written: {error.strerror}") from error
-    if not there:
-        path.unlink()

@@ -61,3 +61,15 @@ def test_a_plot_that_cannot_be_written_is_said_before_anything_is_measured(tmp_p
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"gboard-sim: --plot {tmp_path}: cannot be written: Is a directory\n"
+
+
+def test_a_benchmark_that_fails_leaves_no_plot_and_none_changed(tmp_path):
+    old, new = tmp_path / "old.svg", tmp_path / "new.svg"
+    old.write_text("as it was")
+    command = [sys.executable, "-m", "gboard_sim", "bench", "peers", "--against", "torch"]
+    for plot in (old, new):
+        given = ["--corpus", str(tmp_path / "nowhere"), "--plot", str(plot)]
+        ended = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+        assert ended.returncode == 2, ended.stderr
+    assert old.read_text() == "as it was"
+    assert not new.exists()
