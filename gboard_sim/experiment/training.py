@@ -114,7 +114,8 @@ class Training(Table):
         learning_rate: SGD step size in a cycle that starts from version 0.
         decay: How it falls with the version.
         dropout: Chance that a number of a token's embedding, or of what its logits are computed
-            from, is zeroed while there is training: of phones, before version 0, in one place.
+            from, is zeroed while there is training: of phones, before version 0, in one place; not
+            while a phone adapts its model to its user.
         cap: Most messages that a stint uses.
         classes: What phones of one class do differently.
         pretraining: Passes over public text before version 0; it trains all parts of the model.
